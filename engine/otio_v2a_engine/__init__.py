@@ -1,0 +1,1 @@
+"""Engines of otio-v2a: picture and prompt in, sound out (knows neither timelines nor Qt)."""

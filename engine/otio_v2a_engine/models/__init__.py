@@ -1,0 +1,1 @@
+"""Network definitions, read top to bottom (floor 1)."""

@@ -1,0 +1,1 @@
+"""One module per engine: request in, rendered window out (floor 1)."""

@@ -1,0 +1,51 @@
+"""The engines that ship with the package, as listed (floor 0: imports nothing heavy)."""
+
+from fractions import Fraction
+
+from otio_v2a_engine.contract import EngineInfo, EngineSpec, Role
+
+__all__ = ["BUILT_IN", "FAKE", "SMALL"]
+
+FAKE = EngineSpec(
+    info=EngineInfo(
+        name="fake",
+        version="1",
+        summary="Deterministic test signal that follows the picture's brightness; for tests, never the default.",
+        sample_rates=(48000, 44100, 16000),
+        channels=(2, 1),
+        max_window_s=Fraction(8),
+        roles=(Role.FX, Role.AMB, Role.MUS, Role.DX),
+        takes_text=True,
+        takes_negative_text=True,
+        takes_transcript=True,
+        weights_licence="",
+        weights_note="",
+        devices=("cpu",),
+        default_steps=4,
+        cost_factor=0.02,
+    ),
+    factory="otio_v2a_engine.fake:FakeEngine",
+)
+
+SMALL = EngineSpec(
+    info=EngineInfo(
+        name="small",
+        version="1",
+        summary="Bundled latent diffusion model, trained by this project; no download, faster than real time on a CPU.",
+        sample_rates=(48000,),
+        channels=(2, 1),
+        max_window_s=Fraction(10),
+        roles=(Role.FX, Role.AMB),
+        takes_text=True,
+        takes_negative_text=True,
+        takes_transcript=False,
+        weights_licence="Apache-2.0",
+        weights_note="Trained by this project; the sounds it learned from are credited beside the weights.",
+        devices=("cpu", "cuda", "mps"),
+        default_steps=16,
+        cost_factor=0.2,
+    ),
+    factory="otio_v2a_engine.pipelines.small:SmallEngine",
+)
+
+BUILT_IN = (FAKE, SMALL)

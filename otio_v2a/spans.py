@@ -1,0 +1,177 @@
+"""What the rest of the program knows of a cut: spans, shots, markers, and exact time (floor 2, no OTIO).
+
+Times are Fractions of seconds. *Record time* starts at the timeline's first frame (its global start time is
+kept apart, in `CutTiming`); *media time* starts at the first frame of the media. Ranges are half-open.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
+from types import MappingProxyType
+from typing import Any
+
+from otio_v2a_engine.contract import Picture
+from otio_v2a_engine.lengths import position, span_length
+
+__all__ = ["ClipSpan", "CutTiming", "MediaFile", "Shot", "Skipped", "SpanMarker"]
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """Picture media on this machine.
+
+    Attributes:
+        path: absolute path; an image sequence is a printf pattern (`shot.%04d.exr`).
+        rate: the media's own frame rate, None when nobody has said.
+        duration_s: length of the media, None when nobody has said.
+        sequence_first: image number at media time 0; None for a movie file.
+    """
+
+    path: str
+    rate: Fraction | None = None
+    duration_s: Fraction | None = None
+    sequence_first: int | None = None
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the media is an image sequence."""
+        return self.sequence_first is not None
+
+
+@dataclass(frozen=True)
+class SpanMarker:
+    """A marker that lies on a span, in record time relative to the span's start."""
+
+    name: str
+    comment: str
+    start_s: Fraction
+    duration_s: Fraction
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class CutTiming:
+    """The clock of a timeline.
+
+    Attributes:
+        rate: edit rate in frames per second.
+        global_start_s: time of day of record time 0 (the start timecode), exact.
+        duration_s: record length of the picture.
+        drop_frame: whether timecode counts drop-frame.
+    """
+
+    rate: Fraction
+    global_start_s: Fraction
+    duration_s: Fraction
+    drop_frame: bool = False
+
+
+@dataclass(frozen=True)
+class ClipSpan:
+    """One clip's visible stretch of the cut: what is shown when, and where it comes from.
+
+    Attributes:
+        clip_id: stable across runs and unique in the cut; survives adding and removing our own tracks.
+        name: the clip's name as the editor sees it.
+        track: name of its track.
+        record_start_s: record time of its first frame.
+        duration_s: record length.
+        rate: the timeline's edit rate.
+        media: where the picture is.
+        source_start_s: media time of the first frame shown (of a reversed clip: its last source frame).
+        speed: media seconds per record second; 0 is a freeze frame, negative plays backwards.
+        index: 1-based position among the clips of its track, for prompts keyed by index.
+        metadata: the clip's own `otio_v2a` metadata (prompts, takes), as plain data.
+        markers: markers on the clip that fall inside the span.
+    """
+
+    clip_id: str
+    name: str
+    track: str
+    record_start_s: Fraction
+    duration_s: Fraction
+    rate: Fraction
+    media: MediaFile
+    source_start_s: Fraction = Fraction(0)
+    speed: Fraction = Fraction(1)
+    index: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    markers: tuple[SpanMarker, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.duration_s <= 0:
+            raise ValueError(f"clip {self.name!r} on {self.track!r} has no length")
+        if self.record_start_s < 0:
+            raise ValueError(f"clip {self.name!r} on {self.track!r} starts before its timeline")
+        if self.rate <= 0:
+            raise ValueError(f"clip {self.name!r} on {self.track!r} has rate {self.rate}")
+
+    @property
+    def record_end_s(self) -> Fraction:
+        """Record time after its last frame."""
+        return self.record_start_s + self.duration_s
+
+    def first_sample(self, sample_rate: int) -> int:
+        """Record position of its first sample, counted from the timeline's start."""
+        return position(self.record_start_s, sample_rate)
+
+    def n_samples(self, sample_rate: int) -> int:
+        """Its length in samples: adjoining spans share their border sample exactly."""
+        return span_length(self.record_start_s, self.duration_s, sample_rate)
+
+    def media_frame(self, record_frame: int) -> int:
+        """Media frame shown at a record frame counted from the span's start, held at the media's ends.
+
+        Forward: `floor(source + t * speed)`; reversed, the frame that ends where the forward one would start.
+
+        Raises:
+            ValueError: the media's rate is not known.
+        """
+        if self.media.rate is None:
+            raise ValueError(f"the frame rate of {self.media.path} is not known")
+        position_f = (self.source_start_s + record_frame / self.rate * self.speed) * self.media.rate
+        frame = ceil(position_f) if self.speed < 0 else floor(position_f)
+        if self.media.duration_s is not None:
+            frame = min(frame, floor(self.media.duration_s * self.media.rate) - 1)
+        return max(frame, 0)
+
+    def picture(
+        self,
+        *,
+        handle_before_s: Fraction = Fraction(0),
+        cuts_s: tuple[Fraction, ...] = (),
+    ) -> Picture:
+        """The picture as an engine sees it, starting `handle_before_s` before the span.
+
+        `cuts_s` are shot borders in record time relative to the span's start.
+        """
+        last_s = None
+        if self.media.duration_s is not None and self.media.rate is not None:
+            last_s = max(Fraction(0), self.media.duration_s - 1 / self.media.rate)
+        return Picture(
+            path=self.media.path,
+            start_s=self.source_start_s - handle_before_s * self.speed,
+            speed=self.speed,
+            last_s=last_s,
+            cuts_s=tuple(cut + handle_before_s for cut in cuts_s),
+            sequence_rate=self.media.rate if self.media.is_sequence else None,
+            sequence_first=self.media.sequence_first or 0,
+        )
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A camera-continuous part of a span, in record time relative to the span's start."""
+
+    start_s: Fraction
+    duration_s: Fraction
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A clip that is not scored, and why, in words for the user."""
+
+    clip: str
+    track: str
+    reason: str
