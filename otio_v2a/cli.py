@@ -1,0 +1,222 @@
+"""The command line: parses, calls, prints, and maps errors to exit codes. Decides nothing about sound or time.
+
+Exit codes: 0 everything asked for is there; 1 some clips failed; 2 nothing could be done (bad input or options);
+130 cancelled. Nothing heavy is imported before a command runs, so `--help` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from otio_v2a.errors import V2AError
+
+__all__ = ["main"]
+
+TARGETS = ("portable", "resolve", "premiere", "otioz", "fcp_xml")
+LAYOUTS = ("clips", "roles")
+ROLES = ("FX", "AMB", "MUS", "DX")
+
+_EPILOG = """\
+examples:
+  otio-v2a generate cut.otio                          effects and ambience for every clip, from the picture alone
+  otio-v2a generate cut.otio --cues cues.csv --takes 3
+  otio-v2a generate holiday.mp4 --prompt "waves, gulls" --not "music, speech" --preview
+  otio-v2a takes choose cut_v2a.otio 2 --clip SH010 --role FX
+  otio-v2a undo cut_v2a.otio
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not hasattr(args, "command"):
+        parser.print_help()
+        return 2
+    from otio_v2a import commands
+
+    try:
+        return int(getattr(commands, args.command)(args))
+    except V2AError as error:
+        print(f"otio-v2a: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("otio-v2a: cancelled", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="otio-v2a",
+        description="Sound for silent picture, inside the timeline: a cut goes in, synchronised stems come out.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parser.add_argument("--verbose", "-v", action="store_true", help="show what the program logs")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_generate(commands)
+    _add_demo(commands)
+    _add_inspect(commands)
+    _add_takes(commands)
+    _add_preview(commands)
+    _add_undo(commands)
+    _add_engines(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # typing only: argparse has no public name for it
+
+
+def _add_generate(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "generate",
+        help="make stems for a cut and write a new timeline with them",
+        description="Make stems for a cut (any file OpenTimelineIO reads, or a bare movie) and write a new timeline "
+        "with them as audio tracks. The cut itself is never changed. Finished renders are kept: a second run only "
+        "makes what is missing or has changed.",
+    )
+    parser.set_defaults(command="generate")
+    parser.add_argument("cut", type=Path, metavar="CUT", help="the cut, or a movie file")
+    parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="the new timeline (CUT_v2a.otio beside the cut)")
+    _add_generate_options(parser)
+
+
+def _add_demo(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="make stems and a preview movie for the demo cut, or your own",
+        description="Make stems, a new timeline and a preview movie for the demo cut that ships with the program, "
+        "or for your own cut or movie.",
+    )
+    parser.set_defaults(command="demo", preview=True)
+    parser.add_argument("cut", type=Path, nargs="?", metavar="CUT", help="your own cut or movie (the demo cut)")
+    parser.add_argument("--out", "-o", type=Path, default=Path("out"), metavar="DIR", help="folder for results (out)")
+    _add_generate_options(parser)
+
+
+def _add_generate_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to make")
+    what.add_argument("--prompt", "-p", metavar="TEXT", help="what it should sound like")
+    what.add_argument("--not", dest="negative", metavar="TEXT", help="what it should not sound like")
+    what.add_argument("--roles", type=_roles, metavar="LIST", help="stems to make, of FX,AMB,MUS,DX (FX,AMB)")
+    what.add_argument("--transcript", metavar="TEXT", help="words to be spoken (dialogue engines)")
+    what.add_argument("--cues", type=Path, action="append", default=[], metavar="FILE", help="cue sheet (CSV or TOML)")
+    what.add_argument("--clip", action="append", default=[], metavar="NAME", help="only clips of this name, id or glob")
+    what.add_argument("--seed", type=int, metavar="N", help="seed of the first take (from the clip)")
+    what.add_argument("--takes", type=_positive, metavar="N", help="takes per clip and role (1)")
+    how = parser.add_argument_group("how to make it")
+    how.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
+    how.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
+    how.add_argument("--steps", type=_positive, metavar="N", help="sampler steps (the engine's own)")
+    how.add_argument("--guidance", type=float, metavar="G", help="guidance scale (the engine's own)")
+    how.add_argument("--mono", action="store_true", help="one channel instead of two")
+    how.add_argument("--handles", type=_seconds, metavar="S", help="extra sound around each clip, seconds (0.5)")
+    how.add_argument("--no-shots", action="store_true", help="do not look for cuts inside clips")
+    how.add_argument("--all-tracks", action="store_true", help="also score picture hidden under higher tracks")
+    how.add_argument("--jobs", type=_positive, default=1, metavar="N", help="worker processes (1)")
+    how.add_argument("--cluster", metavar="ADDRESS", help="run on a dask scheduler (extra: cluster)")
+    out = parser.add_argument_group("what to write")
+    out.add_argument("--layout", choices=LAYOUTS, default="clips", help="clip by clip, or one stem per role (clips)")
+    out.add_argument("--target", choices=TARGETS, default="portable", help="the host to write for (portable)")
+    if parser.get_default("preview") is None:
+        out.add_argument("--preview", action="store_true", help="also write a movie with the stems mixed")
+    else:
+        out.add_argument("--no-preview", dest="preview", action="store_false", help="write no preview movie")
+    show = parser.add_argument_group("what to show")
+    show.add_argument("--dry-run", "-n", action="store_true", help="show the plan and its estimated cost, make nothing")
+    show.add_argument("--json", action="store_true", help="JSON lines instead of text")
+    show.add_argument("--quiet", "-q", action="store_true", help="only errors")
+
+
+def _add_inspect(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("inspect", help="show how a cut is read: spans, sources, skipped clips")
+    parser.set_defaults(command="inspect")
+    parser.add_argument("cut", type=Path, metavar="CUT")
+    parser.add_argument("--shots", action="store_true", help="also look for shots inside clips")
+    parser.add_argument("--all-tracks", action="store_true", help="also picture hidden under higher tracks")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+
+
+def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("takes", help="list, choose and drop takes without rendering again")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    helps = {
+        "list": "every take with its number, seed, prompt and file",
+        "paths": "only the files, one a line, for auditioning in any player",
+        "choose": "make a take the active one",
+        "drop": "remove a take from the timeline",
+    }
+    for name, text in helps.items():
+        action = actions.add_parser(name, help=text)
+        action.set_defaults(command=f"takes_{name}")
+        action.add_argument("timeline", type=Path, metavar="TIMELINE", help="a timeline that otio-v2a wrote")
+        if name in ("choose", "drop"):
+            action.add_argument("number", type=_positive, metavar="N", help="number of the take")
+        action.add_argument("--clip", metavar="NAME", help="name or id of the clip")
+        action.add_argument("--role", choices=ROLES, help="role of the stem")
+        if name == "list":
+            action.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+
+
+def _add_preview(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("preview", help="write a movie of the cut with the active takes mixed")
+    parser.set_defaults(command="preview")
+    parser.add_argument("timeline", type=Path, metavar="TIMELINE", help="a timeline that otio-v2a wrote")
+    parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="the movie (TIMELINE_preview.mp4)")
+
+
+def _add_undo(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("undo", help="take our tracks off a timeline again")
+    parser.set_defaults(command="undo")
+    parser.add_argument("timeline", type=Path, metavar="TIMELINE", help="a timeline that otio-v2a wrote")
+    parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="write here instead of in place")
+
+
+def _add_engines(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("engines", help="list the engines, their abilities and the licences of their weights")
+    parser.set_defaults(command="engines")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from importlib.metadata import version
+
+        print(f"otio-v2a {version('otio-v2a')}")
+        parser.exit()
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
+    unknown = [name for name in names if name not in ROLES]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"roles are {', '.join(ROLES)}, separated by commas; not {text!r}")
+    return names
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> Fraction:
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(f"seconds are a number like 0.5, not {text!r}") from error
+    if not 0 <= value <= 60:
+        raise argparse.ArgumentTypeError(f"handles are 0 to 60 seconds, not {text!r}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
