@@ -1,0 +1,223 @@
+"""Owns the render of single jobs: worker, retry, disk, store; and the pool of local workers.
+
+Every way of running a plan (this machine, a cluster) ends in `render_job`. Knows no plan and no report.
+"""
+
+import errno
+import logging
+import os
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from otio_v2a.errors import TakeError
+from otio_v2a.jobs import GenerationJob
+from otio_v2a.takes import Take, TakeStore
+from otio_v2a.worker_process import (
+    Stop,
+    WorkerCancelled,
+    WorkerDied,
+    WorkerFailed,
+    WorkerHung,
+    WorkerProcess,
+    WorkerSettings,
+)
+from otio_v2a_engine import wire
+
+__all__ = ["Advanced", "Backend", "LocalBackend", "Message", "Outcome", "Started", "render_job"]
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS = 2
+_DISK_MARGIN_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Started:
+    """A job is with a worker."""
+
+    job: GenerationJob
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """A job has done `done` of `total` units."""
+
+    job: GenerationJob
+    done: int
+    total: int
+    stage: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: a take, a reason why there is none, or neither when it was cancelled."""
+
+    job: GenerationJob
+    take: Take | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    engine_seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was stopped, not failed."""
+        return self.take is None and not self.reason
+
+
+Message = Started | Advanced | Outcome
+
+
+class Backend(Protocol):
+    """A way of rendering many jobs."""
+
+    def render_all(
+        self,
+        jobs: Sequence[GenerationJob],
+        *,
+        store: TakeStore,
+        settings: WorkerSettings,
+        post: Callable[[Message], None],
+        stop: Stop,
+    ) -> None:
+        """Render the jobs and return when all have had their outcome, or when `stop` is set and all work ended.
+
+        `post` may be called from any thread. A job without an outcome counts as not started.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalBackend:
+    """A pool of `workers` processes on this machine, each fed by a thread."""
+
+    workers: int = 1
+
+    def render_all(
+        self,
+        jobs: Sequence[GenerationJob],
+        *,
+        store: TakeStore,
+        settings: WorkerSettings,
+        post: Callable[[Message], None],
+        stop: Stop,
+    ) -> None:
+        """Render the jobs in order, as many at a time as there are workers."""
+        waiting: queue.SimpleQueue[GenerationJob] = queue.SimpleQueue()
+        for job in jobs:
+            waiting.put(job)
+        lanes = min(self.workers, len(jobs))
+        if lanes > 1 and settings.threads is None:
+            settings = WorkerSettings(**{**vars(settings), "threads": max(1, (os.cpu_count() or 1) // lanes)})
+
+        broken: list[BaseException] = []
+
+        def lane(number: int) -> None:
+            worker = WorkerProcess(log_path=store.log_dir / f"worker-{number}.log", settings=settings)
+            try:
+                while not stop.asked:
+                    try:
+                        job = waiting.get_nowait()
+                    except queue.Empty:
+                        break
+                    post(render_job(job, worker=worker, store=store, post=post, stop=stop))
+            except BaseException as error:
+                broken.append(error)
+            finally:
+                worker.kill() if stop.asked else worker.close()
+
+        threads = [
+            threading.Thread(target=lane, args=(number,), name=f"lane-{number}") for number in range(1, lanes + 1)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if broken:
+            raise broken[0]
+
+
+def render_job(
+    job: GenerationJob,
+    *,
+    worker: WorkerProcess,
+    store: TakeStore,
+    post: Callable[[Message], None],
+    stop: Stop,
+) -> Outcome:
+    """Render one job into the store. Never raises for what a job, its worker or the disk may do.
+
+    A worker that dies gets a second chance as a fresh process, with the same job.
+    """
+    started = time.monotonic()
+    for attempt in range(1, _ATTEMPTS + 1):
+        post(Started(job, attempt))
+        partial: Path | None = None
+        try:
+            _require_room(job, store)
+            partial = store.partial_path(job.content_hash)
+            finished = worker.render(
+                job.request,
+                engine=job.engine,
+                device=job.device,
+                out_path=partial,
+                on_progress=lambda event: post(Advanced(job, event.done, event.total, event.stage)),
+                stop=stop,
+            )
+            take = _keep(job, finished, partial=partial, store=store)
+        except WorkerCancelled:
+            return Outcome(job, seconds=time.monotonic() - started)
+        except WorkerDied as error:
+            _log.warning("%s: %s", job.title, error)
+            if attempt < _ATTEMPTS and not stop.asked:
+                continue
+            return _failed(job, f"{error}\nIt died {attempt} times with this clip.", started)
+        except (WorkerFailed, WorkerHung, TakeError) as error:
+            return _failed(job, str(error), started)
+        except OSError as error:
+            return _failed(job, _os_reason(error, store), started)
+        finally:
+            if partial is not None:
+                partial.unlink(missing_ok=True)
+        return Outcome(
+            job,
+            take=take,
+            seconds=time.monotonic() - started,
+            engine_seconds=finished.engine_seconds,
+            warnings=finished.warnings,
+        )
+    raise AssertionError("unreachable")
+
+
+def _keep(job: GenerationJob, finished: wire.Finished, *, partial: Path, store: TakeStore) -> Take:
+    if finished.engine_version != job.engine_version:
+        raise TakeError(
+            f"the worker runs engine {job.engine} in version {finished.engine_version}, the plan was made with "
+            f"{job.engine_version}; install the same version everywhere and run again"
+        )
+    return store.put(job, partial)
+
+
+def _failed(job: GenerationJob, reason: str, started: float) -> Outcome:
+    return Outcome(job, reason=reason or "it failed without a reason", seconds=time.monotonic() - started)
+
+
+def _require_room(job: GenerationJob, store: TakeStore) -> None:
+    """Raise OSError (ENOSPC) before minutes of rendering go to a disk that cannot take the result."""
+    store.partial_dir.mkdir(parents=True, exist_ok=True)
+    needed = job.request.n_samples * job.request.channels * 4 + _DISK_MARGIN_BYTES
+    if shutil.disk_usage(store.root).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(store.root))
+
+
+def _os_reason(error: OSError, store: TakeStore) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk of {store.root} is full; free some space and run again, finished takes are kept"
+    return f"the take cannot be kept in {store.root}: {error.strerror or error}"

@@ -1,0 +1,101 @@
+"""A worker of the wire protocol that renders a known signal and misbehaves on request; run as a program.
+
+The prompt's text says how: "slow 0.5" sleeps so long in steps, "fail MESSAGE" fails, "crash" kills itself, "crash once
+PATH" does so until PATH exists, "hang" falls silent, "wrong length" writes a sample too few, "chatter" prints first,
+"full" fails as on a full disk, "file limit" hits one. Every rendered request is appended to $DOUBLE_LOG as a line.
+"""
+
+import errno
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from otio_v2a_engine import wire
+
+_cancelled: set[str] = set()
+_commands: "queue.SimpleQueue[wire.Command | None]" = queue.SimpleQueue()
+
+
+def _say(event: wire.Event) -> None:
+    sys.stdout.write(wire.encode(event) + "\n")
+    sys.stdout.flush()
+
+
+def _read() -> None:
+    for line in sys.stdin:
+        command = wire.decode_command(line)
+        if isinstance(command, wire.Cancel):
+            _cancelled.add(command.id)
+        else:
+            _commands.put(command)
+    # The host is gone: nobody wants the rest.
+    os._exit(0)
+
+
+def _render(command: wire.Render) -> wire.Event:
+    words = command.request.prompt.text.split()
+    verb = " ".join(words[:1])
+    steps = 10
+    for step in range(steps):
+        if command.id in _cancelled:
+            return wire.Failed(command.id, "Cancelled", "cancelled")
+        if verb == "slow":
+            time.sleep(float(words[1]) / steps)
+        _say(wire.Advanced(command.id, step, steps, "rendering"))
+        if step == steps // 2:
+            if verb == "crash" and (words[1:2] != ["once"] or not Path(words[2]).exists()):
+                if words[1:2] == ["once"]:
+                    Path(words[2]).touch()
+                print("about to run out of memory", file=sys.stderr, flush=True)
+                os.kill(os.getpid(), signal.SIGKILL)
+            if verb == "hang":
+                time.sleep(3600)
+            if verb == "stubborn":
+                time.sleep(float(words[1]))
+            if verb == "fail":
+                return wire.Failed(command.id, "PictureError", " ".join(words[1:]))
+            if verb == "full":
+                return wire.Failed(command.id, "OSError", os.strerror(errno.ENOSPC))
+            if verb == "chatter":
+                print("this is no message", flush=True)
+    request = command.request
+    n_samples = request.n_samples - (verb == "wrong")
+    rng = np.random.default_rng(request.seed)
+    samples = rng.uniform(-0.1, 0.1, (n_samples, request.channels)).astype(np.float32)
+    soundfile.write(command.out_path, samples, request.sample_rate, subtype="FLOAT", format="WAV")
+    if "DOUBLE_LOG" in os.environ:
+        with open(os.environ["DOUBLE_LOG"], "a") as log:
+            log.write(f"{request.prompt.role} {request.seed} {os.getpid()}\n")
+    version = "other" if verb == "version" else "1"
+    warnings = ("the prompt is unusual",) if verb == "unusual" else ()
+    return wire.Finished(
+        command.id, command.out_path, n_samples, request.sample_rate, request.channels, version, 0.5, 0.25, warnings
+    )
+
+
+def main() -> None:
+    threading.Thread(target=_read, daemon=True).start()
+    _say(wire.Ready(os.getpid()))
+    while True:
+        command = _commands.get()
+        if isinstance(command, wire.Quit):
+            return
+        if isinstance(command, wire.FindShots):
+            if "broken" in command.picture.path:
+                _say(wire.Failed(command.id, "PictureError", f"{command.picture.path} cannot be decoded"))
+            else:
+                _say(wire.ShotsFound(command.id, (command.duration_s * Fraction(1, 3),)))
+        elif isinstance(command, wire.Render):
+            _say(_render(command))
+
+
+if __name__ == "__main__":
+    main()
