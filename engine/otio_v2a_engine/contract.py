@@ -22,6 +22,7 @@ __all__ = [
     "EngineFactory",
     "EngineInfo",
     "EngineSpec",
+    "EngineWarning",
     "Picture",
     "PictureError",
     "Progress",
@@ -53,6 +54,13 @@ class UnsupportedRequest(EngineError):
 
 class Cancelled(EngineError):
     """The caller cancelled; nothing was produced."""
+
+
+class EngineWarning(UserWarning):
+    """What a user should know of a render that still succeeds: `warnings.warn(message, EngineWarning)`.
+
+    The worker hands the message on in `wire.Finished.warnings`.
+    """
 
 
 class Role(StrEnum):
@@ -273,7 +281,7 @@ class EngineInfo:
         if request.duration_s > self.max_window_s:
             raise UnsupportedRequest(
                 f"engine {self.name} renders windows of at most {float(self.max_window_s):g} s, "
-                f"not {float(request.duration_s):g} s; split the span with windows.render"
+                f"not {float(request.duration_s):g} s; render it with windows.render_long"
             )
         if request.prompt.role not in self.roles:
             roles = ", ".join(self.roles)
