@@ -16,6 +16,9 @@ from otio_v2a_engine.lengths import position, span_length
 
 __all__ = ["ClipSpan", "CutTiming", "MediaFile", "Shot", "Skipped", "SpanMarker"]
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_ZERO = Fraction(0)
+
 
 @dataclass(frozen=True)
 class MediaFile:
@@ -26,12 +29,14 @@ class MediaFile:
         rate: the media's own frame rate, None when nobody has said.
         duration_s: length of the media, None when nobody has said.
         sequence_first: image number at media time 0; None for a movie file.
+        timecode_s: time of day that the file itself gives its first frame, None when it says nothing or was not asked.
     """
 
     path: str
     rate: Fraction | None = None
     duration_s: Fraction | None = None
     sequence_first: int | None = None
+    timecode_s: Fraction | None = None
 
     @property
     def is_sequence(self) -> bool:
@@ -47,7 +52,7 @@ class SpanMarker:
     comment: str
     start_s: Fraction
     duration_s: Fraction
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ class ClipSpan:
         speed: media seconds per record second; 0 is a freeze frame, negative plays backwards.
         index: 1-based position among the clips of its track, for prompts keyed by index.
         metadata: the clip's own `otio_v2a` metadata (prompts, takes), as plain data.
-        markers: markers on the clip that fall inside the span.
+        markers: markers on the clip, its tracks and its timeline that touch the span.
+        dissolve_before_s: picture seen before the span's start, under a transition; not part of the span.
+        dissolve_after_s: picture seen after the span's end, under a transition; not part of the span.
     """
 
     clip_id: str
@@ -93,18 +100,21 @@ class ClipSpan:
     duration_s: Fraction
     rate: Fraction
     media: MediaFile
-    source_start_s: Fraction = Fraction(0)
+    source_start_s: Fraction = _ZERO
     speed: Fraction = Fraction(1)
     index: int = 0
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     markers: tuple[SpanMarker, ...] = ()
+    dissolve_before_s: Fraction = _ZERO
+    dissolve_after_s: Fraction = _ZERO
 
     def __post_init__(self) -> None:
-        if self.duration_s <= 0:
+        # Signs of numerators: comparing whole Fractions costs more than making the span.
+        if self.duration_s.numerator <= 0:
             raise ValueError(f"clip {self.name!r} on {self.track!r} has no length")
-        if self.record_start_s < 0:
+        if self.record_start_s.numerator < 0:
             raise ValueError(f"clip {self.name!r} on {self.track!r} starts before its timeline")
-        if self.rate <= 0:
+        if self.rate.numerator <= 0:
             raise ValueError(f"clip {self.name!r} on {self.track!r} has rate {self.rate}")
 
     @property
