@@ -24,7 +24,7 @@ _POWER_WINDOW_S = 0.025
 _SILENCE = 1e-8
 """Power (-80 dBFS) below which nothing is heard."""
 _HOP_S = 0.05
-_STEP_DB = 0.7
+_STEP_DB = 0.5
 """Change of level per hop that stays below notice; the bound that joins are held to is 1 dB."""
 _LARGEST_MATCH_DB = 6.0
 _CEILING = 0.999
@@ -93,7 +93,8 @@ def join(before: Sound, after: Sound, *, sample_rate: int, sparse: bool) -> Soun
     apart = a**2 * p1 + b**2 * p2 + _SILENCE
     together = np.maximum(apart + 2 * a * b * c, apart / 16)
     l1, l2 = (_level(_cells(power[start:stop], sample_rate)) for power in powers)
-    trend = l1 ** (1 - ramp) * l2**ramp / (a**2 * l1 + b**2 * l2)
+    straight = np.linspace(0, 1, stop - start)
+    trend = l1 ** (1 - straight) * l2**straight / (a**2 * l1 + b**2 * l2)
     gain = np.sqrt(apart / together) * np.sqrt(np.maximum(trend, 1 / 64))
     faded = gain * (a * before[:, start:stop] + b * after[:, start:stop])
     joined = np.concatenate([before[:, :start], _limit(faded, sample_rate), after[:, stop:]], axis=1)
@@ -115,7 +116,7 @@ def _place(powers: tuple[_Signal, _Signal], cross: _Signal, *, sample_rate: int,
             apart = a**2 * p1[here] + b**2 * p2[here] + _SILENCE
             together = np.maximum(apart + 2 * a * b * c[here], apart / 100)
             change_db = 10 * abs(np.log10(_level(p1[here]) / _level(p2[here])))
-            step_db = change_db * np.pi / 2 * _HOP_S / (length * _CELL_S)
+            step_db = change_db * _HOP_S / (length * _CELL_S)
             cost = (
                 costs.loudness * 10 * np.log10(np.mean(p1[here] + p2[here]) + _SILENCE)
                 + costs.step * max(0.0, step_db - _STEP_DB)

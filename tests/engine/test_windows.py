@@ -1,0 +1,357 @@
+"""Long spans: exact lengths, shot borders, seams that nobody hears, constant memory."""
+
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otio_v2a_engine.contract import (
+    Cancelled,
+    EngineError,
+    EngineInfo,
+    Picture,
+    Progress,
+    PromptSpec,
+    RenderedAudio,
+    RenderRequest,
+    Role,
+)
+from otio_v2a_engine.specs import FAKE
+from otio_v2a_engine.windows import Window, plan_windows, render_long, window_seed
+
+RATE = 48000
+HOP = RATE // 20
+MAX_S = FAKE.info.max_window_s
+
+Synthesis = Callable[[RenderRequest, np.random.Generator, np.ndarray], np.ndarray]
+
+
+class SynthEngine:
+    """Makes each window from its request alone, and remembers the requests."""
+
+    def __init__(self, synthesis: Synthesis, **info: Any) -> None:
+        self.info: EngineInfo = replace(FAKE.info, **info)
+        self.requests: list[RenderRequest] = []
+        self._synthesis = synthesis
+
+    def render(
+        self, request: RenderRequest, *, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]
+    ) -> RenderedAudio:
+        self.info.check(request)
+        self.requests.append(request)
+        for step in range(4):
+            if cancelled():
+                raise Cancelled("cancelled")
+            on_progress(Progress(step + 1, 4, "sampling"))
+        seconds = np.arange(request.n_samples) / request.sample_rate
+        mono = self._synthesis(request, np.random.default_rng(request.seed), seconds)
+        samples = np.repeat(mono.astype(np.float32)[None], request.channels, axis=0)
+        return RenderedAudio(samples=samples, sample_rate=request.sample_rate)
+
+    def close(self) -> None:
+        pass
+
+
+def noise(level_db: float = 0.0) -> Synthesis:
+    """White noise; every window has its own level, within `level_db` of the mean."""
+
+    def make(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        level = 0.05 * 10 ** (level_db * rng.uniform(-1, 1) / 20)
+        return np.clip(level * rng.standard_normal(seconds.size), -1, 1)
+
+    return make
+
+
+def tones(*frequencies: float, detune: float = 0.0) -> Synthesis:
+    """Steady partials whose phases (and, within `detune` Hz, frequencies) differ from window to window."""
+
+    def make(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        phases = [(f + detune * rng.uniform(-1, 1), rng.uniform(0, 2 * np.pi)) for f in frequencies]
+        return sum(0.2 * np.sin(2 * np.pi * f * seconds + phase) for f, phase in phases) + np.zeros(seconds.size)
+
+    return make
+
+
+def event_times(stop_s: float) -> list[float]:
+    """Two events a second at uneven distances."""
+    return [k / 2 + (k * 0.618 % 1) * 0.2 for k in range(1, int(stop_s * 2))]
+
+
+def events(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+    """Impacts at fixed media times, each window with its own timbre, over a faint floor."""
+    media = seconds + float(request.picture.start_s)
+    sound = 1e-3 * rng.standard_normal(seconds.size)
+    for time in event_times(media[-1] + 1):
+        since = media - time
+        ring = np.exp(-np.maximum(since, 0) / 0.03) * np.sin(2 * np.pi * 900 * since + rng.uniform(0, 2 * np.pi))
+        sound += np.where(since >= 0, 0.5 * ring, 0)
+    return sound
+
+
+def request_of(
+    seconds: float | Fraction,
+    *,
+    role: Role = Role.FX,
+    cuts: tuple[Fraction, ...] = (),
+    seed: int = 1,
+    channels: int = 1,
+) -> RenderRequest:
+    return RenderRequest(
+        picture=Picture("/nowhere.mov", cuts_s=cuts),
+        prompt=PromptSpec(text="rain", role=role),
+        n_samples=round(seconds * RATE),
+        channels=channels,
+        seed=seed,
+    )
+
+
+def sound_of(engine: SynthEngine, request: RenderRequest) -> np.ndarray:
+    blocks = list(render_long(engine, request, on_progress=lambda _: None, cancelled=lambda: False))
+    assert all(block.dtype == np.float32 for block in blocks)
+    return np.concatenate(blocks, axis=1)
+
+
+@dataclass(frozen=True)
+class Seams:
+    """Largest change of 50 ms levels in dB, and of the second difference, at seams and elsewhere."""
+
+    step_db: float
+    own_step_db: float
+    kink: float
+    own_kink: float
+
+
+def measure_seams(sound: np.ndarray, windows: tuple[Window, ...]) -> Seams:
+    mono = sound[0].astype(np.float64)
+    cells = mono[: mono.size // HOP * HOP].reshape(-1, HOP)
+    steps = np.abs(np.diff(10 * np.log10((cells**2).mean(axis=1) + 1e-12)))
+    kinks = np.abs(np.diff(mono, 2))
+    near_step, near_kink = np.zeros(steps.size, bool), np.zeros(kinks.size, bool)
+    for window in windows[1:]:
+        near_step[window.start // HOP - 1 : (window.start + window.overlap) // HOP + 1] = True
+        near_kink[window.start - 2 : window.start + window.overlap + 2] = True
+    return Seams(steps[near_step].max(), steps[~near_step].max(), kinks[near_kink].max(), kinks[~near_kink].max())
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize(
+    ("synthesis", "largest_step_db"),
+    [
+        pytest.param(noise(), 0.8, id="noise, never alike"),
+        pytest.param(noise(level_db=6), 1.0, id="noise, windows up to 12 dB apart"),
+        pytest.param(tones(60), 0.3, id="hum in any phase"),
+        pytest.param(tones(220, detune=1), 0.2, id="tones that beat"),
+    ],
+)
+def test_seams_have_no_step_and_no_click(role: Role, synthesis: Synthesis, largest_step_db: float) -> None:
+    for seed in range(3):
+        request = request_of(30.37, role=role, seed=seed)
+        seams = measure_seams(sound_of(SynthEngine(synthesis), request), plan_windows(request, max_window_s=MAX_S))
+        assert seams.step_db <= largest_step_db
+        assert seams.kink <= 1.5 * seams.own_kink
+
+
+def test_the_measures_find_a_fade_that_cancels_and_a_hard_join() -> None:
+    seconds = np.arange(2 * RATE) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 220.3 * seconds)
+    fade = np.clip(seconds - 0.5, 0, 1) * np.pi / 2
+    cancelling = (np.cos(fade) * tone - np.sin(fade) * tone)[None]
+    windows = (Window(0, 3 * RATE // 2, 0, False), Window(RATE // 2, 2 * RATE, RATE, False))
+    assert measure_seams(cancelling, windows).step_db > 3
+    hard = np.where(seconds < 1, tone, np.roll(tone, 50))[None]
+    seams = measure_seams(hard, (Window(0, RATE, 0, False), Window(RATE - 9, 2 * RATE, 18, False)))
+    assert seams.kink > 5 * seams.own_kink
+
+
+def test_an_event_in_an_overlap_is_heard_once_and_whole() -> None:
+    energies: list[float] = []
+    for seed in range(3):
+        sound = sound_of(SynthEngine(events), request_of(40, seed=seed))[0].astype(np.float64)
+        for time in event_times(39):
+            at = round(time * RATE)
+            energies.append(float((sound[at : at + RATE // 10] ** 2).sum()))
+            assert np.abs(sound[at - 200 : at - 10]).max() < 0.06, "something is heard before the event"
+    spread_db = 10 * np.log10(np.array(energies) / np.median(energies))
+    assert np.abs(spread_db).max() < 0.3
+
+
+def test_ambience_windows_of_different_level_are_brought_together_without_adding_up() -> None:
+    request = request_of(120, role=Role.AMB)
+    engine = SynthEngine(noise(level_db=3))
+    sound = sound_of(engine, request)[0]
+    levels = 10 * np.log10((sound.reshape(-1, RATE) ** 2).mean(axis=1))
+    mean_db = 20 * np.log10(0.05)
+    assert np.abs(levels - mean_db).max() < 6.5
+    assert abs(levels[-20:].mean() - levels[:20].mean()) < 3
+
+
+def test_loud_windows_stay_below_full_scale_in_their_seams() -> None:
+    def loud(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        return np.clip(rng.standard_normal(seconds.size), -1, 1)
+
+    for role in (Role.FX, Role.AMB):
+        sound = sound_of(SynthEngine(loud), request_of(20, role=role))
+        assert np.abs(sound).max() <= 1.0
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 47, 48_001, 8 * RATE - 1, 8 * RATE])
+def test_a_span_that_fits_one_window_is_what_the_engine_made(n_samples: int) -> None:
+    engine = SynthEngine(noise())
+    request = replace(request_of(1, cuts=(Fraction(1, 10**5),)), n_samples=n_samples)
+    direct = engine.render(request, on_progress=lambda _: None, cancelled=lambda: False).samples
+    assert sound_of(engine, request).tobytes() == direct.tobytes()
+    assert engine.requests[1] == replace(request, picture=request.picture.window(Fraction(0), request.duration_s))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    n_samples=st.integers(1, 200 * 1000),
+    max_window_ms=st.integers(100, 20_000),
+    cuts_ms=st.lists(st.integers(1, 200_000), unique=True, max_size=40).map(sorted),
+    role=st.sampled_from(list(Role)),
+)
+def test_windows_cover_a_span_exactly_whatever_its_length_and_cuts(
+    n_samples: int, max_window_ms: int, cuts_ms: list[int], role: Role
+) -> None:
+    request = RenderRequest(
+        picture=Picture("/nowhere.mov", cuts_s=tuple(Fraction(cut, 1001) for cut in cuts_ms)),
+        prompt=PromptSpec(role=role),
+        n_samples=n_samples,
+        sample_rate=1000,
+    )
+    windows = plan_windows(request, max_window_s=Fraction(max_window_ms, 1000))
+    assert windows[0].start == 0
+    assert windows[0].overlap == 0
+    assert windows[-1].stop == n_samples
+    for before, after in pairwise(windows):
+        assert after.start + after.overlap == before.stop
+        assert after.overlap > 0
+        assert before.overlap + after.overlap <= before.n_samples
+    assert all(0 < window.n_samples <= max_window_ms for window in windows)
+    assert not any(window.at_cut for window in windows) or role in (Role.FX, Role.DX)
+
+
+@pytest.mark.parametrize("n_samples", [8 * RATE + 1, 383_999 + 1001, 1_234_567])
+def test_a_long_span_has_its_exact_number_of_samples(n_samples: int) -> None:
+    request = replace(request_of(1, channels=2), n_samples=n_samples)
+    assert sound_of(SynthEngine(noise()), request).shape == (2, n_samples)
+
+
+def test_effects_end_windows_at_shot_borders_and_pass_inner_ones_on() -> None:
+    cuts = tuple(Fraction(second) for second in (2, 3, 5, 7, 12, 14))
+    engine = SynthEngine(noise())
+    request = request_of(20, cuts=cuts)
+    windows = plan_windows(request, max_window_s=MAX_S)
+    assert [window.stop for window in windows] == [7 * RATE, 14 * RATE, 20 * RATE]
+    assert all(window.at_cut and window.overlap < RATE // 200 for window in windows[1:])
+    sound_of(engine, request)
+    first, second, third = engine.requests
+    assert first.picture.cuts_s == (2, 3, 5)
+    lead = Fraction(windows[1].overlap, RATE)
+    assert second.picture.cuts_s == (5 + lead,)
+    assert third.picture.cuts_s == ()
+    assert second.picture.start_s == 7 - lead
+
+
+def test_the_first_sound_of_a_shot_is_untouched_by_the_join_at_its_border() -> None:
+    def click_at_border(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        media = np.round((seconds + float(request.picture.start_s)) * RATE)
+        return np.where(media == 7 * RATE, 0.9, 0.0)
+
+    sound = sound_of(SynthEngine(click_at_border), request_of(14, cuts=(Fraction(7),)))[0]
+    assert np.flatnonzero(sound).tolist() == [7 * RATE]
+    assert sound[7 * RATE] == np.float32(0.9)
+
+
+def test_a_long_shot_is_divided_evenly_between_its_borders() -> None:
+    windows = plan_windows(request_of(31, cuts=(Fraction(6), Fraction(25))), max_window_s=MAX_S)
+    assert [window.at_cut for window in windows] == [False, True, False, False, True]
+    inner = [window.n_samples for window in windows[1:4]]
+    assert max(inner) - min(inner) <= 1
+    assert windows[3].stop == 25 * RATE
+
+
+def test_ambience_and_music_run_across_cuts_but_still_know_them() -> None:
+    for role in (Role.AMB, Role.MUS):
+        engine = SynthEngine(noise())
+        request = request_of(16, role=role, cuts=(Fraction(4), Fraction(7)))
+        sound_of(engine, request)
+        assert [window.at_cut for window in plan_windows(request, max_window_s=MAX_S)] == [False, False, False]
+        assert engine.requests[0].picture.cuts_s == (4,)
+
+
+def test_every_window_has_a_seed_of_its_own_that_never_changes() -> None:
+    assert window_seed(7, 0) == 7
+    seeds = [window_seed(7, index) for index in range(500)] + [window_seed(8, index) for index in range(500)]
+    assert len(set(seeds)) == 1000
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert window_seed(7, 3) == 6579903082405569959
+
+
+def test_the_same_request_gives_the_same_bytes_and_another_seed_others() -> None:
+    first, again, other = (sound_of(SynthEngine(noise()), request_of(20, seed=seed)).tobytes() for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_progress_covers_all_windows_and_never_goes_back() -> None:
+    seen: list[Progress] = []
+    engine = SynthEngine(noise())
+    list(render_long(engine, request_of(20), on_progress=seen.append, cancelled=lambda: False))
+    done = [progress.done for progress in seen]
+    assert done == sorted(done)
+    assert len({progress.total for progress in seen}) == 1
+    assert seen[-1].done == seen[-1].total
+    assert seen[-1].stage == "sampling 3/3"
+
+
+@pytest.mark.parametrize("asked", [1, 2, 6, 7])
+def test_cancelling_stops_between_and_inside_windows(asked: int) -> None:
+    calls = 0
+
+    def cancelled() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls >= asked
+
+    with pytest.raises(Cancelled):
+        list(render_long(SynthEngine(noise()), request_of(20), on_progress=lambda _: None, cancelled=cancelled))
+    assert calls == asked
+
+
+def test_an_engine_that_returns_the_wrong_length_is_named() -> None:
+    class Short(SynthEngine):
+        def render(self, request: RenderRequest, **callbacks: Any) -> RenderedAudio:
+            return super().render(replace(request, n_samples=request.n_samples - 1), **callbacks)
+
+    with pytest.raises(EngineError, match="engine fake returned"):
+        sound_of(Short(noise()), request_of(3))
+
+
+def test_ten_minutes_need_no_more_memory_than_half_a_minute() -> None:
+    def silence(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        return np.full(seconds.size, 0.01)
+
+    def peak(seconds: int) -> int:
+        engine = SynthEngine(silence)
+        request = request_of(seconds, role=Role.FX, channels=2)
+        tracemalloc.start()
+        try:
+            total = 0
+            for block in render_long(engine, request, on_progress=lambda _: None, cancelled=lambda: False):
+                total += block.shape[1]
+            engine.requests.clear()
+            assert total == request.n_samples
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    one_window = int(MAX_S) * RATE * 2 * 4
+    assert peak(600) < 1.2 * peak(30) < 6 * one_window
