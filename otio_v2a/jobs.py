@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import floor
 from typing import TYPE_CHECKING, Any
 
 from otio_v2a.errors import MediaError, PlanError
@@ -169,7 +168,7 @@ def plan(
     infos = _engines(options, roles={ask.prompt.role for ask in asks})
     jobs: list[GenerationJob] = []
     skipped = list(cut.skipped)
-    notes: list[str] = []
+    held: list[str] = []
     identities: dict[str, MediaIdentity | MediaError] = {}
     found: dict[str, tuple[Shot, ...]] = {}
     for ask in asks:
@@ -187,14 +186,14 @@ def plan(
         if shots is not None and span.clip_id not in found:
             found[span.clip_id] = shots(span)
         made = _jobs_of(
-            ask, info=info, identity=identity, options=options, shots=found.get(span.clip_id, ()), notes=notes
+            ask, info=info, identity=identity, options=options, shots=found.get(span.clip_id, ()), held=held
         )
         jobs.extend(made)
     return Plan(
         jobs=tuple(jobs),
         skipped=tuple(dict.fromkeys(skipped)),
         estimated_s=sum(job.estimated_s for job in jobs),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=_notes(tuple(dict.fromkeys(held))),
     )
 
 
@@ -277,19 +276,22 @@ def _jobs_of(
     identity: MediaIdentity,
     options: PlanOptions,
     shots: tuple[Shot, ...],
-    notes: list[str],
+    held: list[str],
 ) -> list[GenerationJob]:
     span, rate = ask.span, options.sample_rate
-    handle_s = floor(options.handles_s * span.rate + Fraction(1, 2)) / span.rate
-    before_s = min(handle_s, span.record_start_s)
+    handle_s = position(options.handles_s, span.rate) / span.rate
+    # A transition shows picture on both sides: a handle covers it, so that an editor can fade the sound under it.
+    before_s = min(max(handle_s, span.dissolve_before_s), span.record_start_s) if handle_s else handle_s
+    after_s = max(handle_s, span.dissolve_after_s) if handle_s else handle_s
     start = position(span.record_start_s, rate)
     end = position(span.record_end_s, rate)
     # Positions are rounded and lengths are their differences: handles meet the span on a whole sample.
     before = start - position(span.record_start_s - before_s, rate)
-    after = position(span.record_end_s + handle_s, rate) - end
+    after = position(span.record_end_s + after_s, rate) - end
     if end == start:
         raise PlanError(f"clip {span.name!r} on {span.track!r} is shorter than one sample at {rate} Hz")
-    notes += _handle_notes(span, before_s=before_s, after_s=handle_s)
+    if _is_held(span, before_s=before_s, after_s=after_s):
+        held.append(span.name)
     cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
     seconds = float(Fraction(before + (end - start) + after, rate))
     jobs = []
@@ -327,14 +329,19 @@ def _jobs_of(
     return jobs
 
 
-def _handle_notes(span: ClipSpan, *, before_s: Fraction, after_s: Fraction) -> list[str]:
-    """Where a handle has no picture of its own: the clip's first or last frame is held under it."""
-    if span.media.duration_s is None or not span.speed:
-        return []
+def _is_held(span: ClipSpan, *, before_s: Fraction, after_s: Fraction) -> bool:
+    """Whether the media ends within a handle, so that its first or last picture is held there."""
+    if span.media.duration_s is None:
+        return False
     ends = (
         span.source_start_s - before_s * span.speed,
         span.source_start_s + (span.duration_s + after_s) * span.speed,
     )
-    if min(ends) >= 0 and max(ends) <= span.media.duration_s:
-        return []
-    return [f"{span.name} on {span.track}: the media ends within the handles; its last picture is held under them"]
+    return min(ends) < 0 or max(ends) > span.media.duration_s
+
+
+def _notes(held: tuple[str, ...]) -> tuple[str, ...]:
+    if not held:
+        return ()
+    names = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
+    return (f"the media ends within the handles of {names}: its first or last picture is held there",)

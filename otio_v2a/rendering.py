@@ -11,9 +11,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from otio_v2a.errors import TakeError
 from otio_v2a.jobs import GenerationJob
@@ -29,9 +29,11 @@ from otio_v2a.worker_process import (
 )
 from otio_v2a_engine import wire
 
-__all__ = ["Advanced", "Backend", "LocalBackend", "Message", "Outcome", "Started", "render_job"]
+__all__ = ["Advanced", "Backend", "LocalBackend", "Message", "Outcome", "Started", "in_lanes", "render_job"]
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _ATTEMPTS = 2
 _DISK_MARGIN_BYTES = 4 << 20
@@ -110,38 +112,61 @@ class LocalBackend:
         stop: Stop,
     ) -> None:
         """Render the jobs in order, as many at a time as there are workers."""
-        waiting: queue.SimpleQueue[GenerationJob] = queue.SimpleQueue()
-        for job in jobs:
-            waiting.put(job)
-        lanes = min(self.workers, len(jobs))
-        if lanes > 1 and settings.threads is None:
-            settings = WorkerSettings(**{**vars(settings), "threads": max(1, (os.cpu_count() or 1) // lanes)})
+        in_lanes(
+            jobs,
+            lambda job, worker: post(render_job(job, worker=worker, store=store, post=post, stop=stop)),
+            lanes=self.workers,
+            store=store,
+            settings=settings,
+            stop=stop,
+        )
 
-        broken: list[BaseException] = []
 
-        def lane(number: int) -> None:
-            worker = WorkerProcess(log_path=store.log_dir / f"worker-{number}.log", settings=settings)
-            try:
-                while not stop.asked:
-                    try:
-                        job = waiting.get_nowait()
-                    except queue.Empty:
-                        break
-                    post(render_job(job, worker=worker, store=store, post=post, stop=stop))
-            except BaseException as error:
-                broken.append(error)
-            finally:
-                worker.kill() if stop.asked else worker.close()
+def in_lanes(
+    items: Sequence[T],
+    work: Callable[[T, WorkerProcess], None],
+    *,
+    lanes: int,
+    store: TakeStore,
+    settings: WorkerSettings,
+    stop: Stop,
+) -> None:
+    """Do `work` for every item in order, in as many threads as lanes, each with a worker process of its own.
 
-        threads = [
-            threading.Thread(target=lane, args=(number,), name=f"lane-{number}") for number in range(1, lanes + 1)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if broken:
-            raise broken[0]
+    Returns when all is done, or soon after `stop` is set. The first error of `work` is raised after all lanes ended.
+    """
+    waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    lanes = min(lanes, len(items))
+    if lanes > 1 and settings.threads is None:
+        settings = replace(settings, threads=max(1, (os.cpu_count() or 1) // lanes))
+    broken: list[BaseException] = []
+
+    def lane(number: int) -> None:
+        worker = WorkerProcess(log_path=store.log_dir / f"worker-{number}.log", settings=settings)
+        try:
+            while not stop.asked and not broken:
+                try:
+                    item = waiting.get_nowait()
+                except queue.Empty:
+                    break
+                work(item, worker)
+        except BaseException as error:
+            broken.append(error)
+        finally:
+            if stop.asked or broken:
+                worker.kill()
+            else:
+                worker.close()
+
+    threads = [threading.Thread(target=lane, args=(number,), name=f"lane-{number}") for number in range(1, lanes + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if broken:
+        raise broken[0]
 
 
 def render_job(

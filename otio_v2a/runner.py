@@ -3,15 +3,10 @@
 Everything finished is in the store at once, so Ctrl-C, a crash or a full disk costs at most the jobs under way.
 """
 
-import logging
-import queue
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import FrameType
+from fractions import Fraction
 
 from otio_v2a.errors import RunError
 from otio_v2a.events import (
@@ -23,18 +18,18 @@ from otio_v2a.events import (
     RunEvent,
     RunFinished,
     RunStarted,
+    ShotsProgress,
 )
 from otio_v2a.jobs import GenerationJob, Plan
-from otio_v2a.rendering import Advanced, Backend, LocalBackend, Message, Outcome, Started
-from otio_v2a.spans import Skipped
+from otio_v2a.rendering import Advanced, Backend, LocalBackend, Message, Outcome, Started, in_lanes
+from otio_v2a.report import Failure, RunReport
+from otio_v2a.shot_cache import ShotCache, shots_between
+from otio_v2a.spans import ClipSpan, Shot
+from otio_v2a.supervision import interrupts, pump
 from otio_v2a.takes import Take, TakeStore
-from otio_v2a.worker_process import Stop, WorkerSettings
+from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerProcess, WorkerSettings
 
-__all__ = ["Failure", "RunOptions", "RunReport", "run"]
-
-_log = logging.getLogger(__name__)
-
-_POLL_S = 0.1
+__all__ = ["FoundShots", "RunOptions", "RunReport", "find_shots", "run"]
 
 
 @dataclass(frozen=True)
@@ -54,79 +49,6 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise RunError(f"a run needs at least one worker, not {self.workers}")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job that failed, by name, and why."""
-
-    clip_id: str
-    clip_name: str
-    track: str
-    take_title: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What a run did; it words itself.
-
-    Attributes:
-        takes: every take of the plan that exists now, in the plan's order.
-        failures: jobs that failed.
-        skipped: what the plan had left out.
-        reused: how many of the takes were there before.
-        left: jobs that were not finished because the run was cancelled.
-        cancelled: whether it was.
-        seconds: wall time.
-        engine_seconds: time inside the engine, over all workers.
-        warnings: messages of the engines for the user.
-    """
-
-    takes: tuple[Take, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    reused: int = 0
-    left: int = 0
-    cancelled: bool = False
-    seconds: float = 0.0
-    engine_seconds: float = 0.0
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def rendered(self) -> int:
-        """Takes that this run made."""
-        return len(self.takes) - self.reused
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done, 1 some failed, 2 nothing done, 130 cancelled."""
-        if self.cancelled:
-            return 130
-        if not self.takes:
-            return 2
-        return 1 if self.failures else 0
-
-    def lines(self) -> tuple[str, ...]:
-        """The report in words: the sum first, then everything that went wrong."""
-        parts = [f"{self.rendered} rendered", f"{self.reused} reused"]
-        if self.failures:
-            parts.append(f"{len(self.failures)} failed")
-        if self.skipped:
-            parts.append(f"{len(self.skipped)} skipped")
-        head = ", ".join(parts) + f" in {self.seconds:.1f} s"
-        if self.cancelled:
-            head = f"cancelled: {head}; {self.left} not finished, the next run goes on from here"
-        elif not self.takes and not self.failures:
-            head = "nothing to do: no clip asks for a stem that can be made"
-        lines = [head]
-        lines += [f"failed: {failure.take_title} on {failure.track}: {failure.reason}" for failure in self.failures]
-        lines += [f"skipped: {skip.clip} on {skip.track}: {skip.reason}" for skip in self.skipped]
-        lines += [f"note: {warning}" for warning in self.warnings]
-        return tuple(lines)
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def _ignore(event: RunEvent) -> None:
@@ -155,46 +77,107 @@ def run(
     """
     options = options or RunOptions()
     stop = Stop()
-    with store.lock(), _interrupts(stop):
+    with store.lock(), interrupts(stop):
         state = _Run(plan, store=store, on_event=on_event)
         pending = state.begin()
-        backend = options.backend or LocalBackend(workers=options.workers)
-        messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        errors: list[BaseException] = []
-
-        def supervise() -> None:
-            try:
-                backend.render_all(pending, store=store, settings=options.settings, post=messages.put, stop=stop)
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                messages.put(None)
-
-        thread = threading.Thread(target=supervise, name="run")
         if pending:
-            thread.start()
-        else:
-            messages.put(None)
-        over = False
-        try:
-            while not over:
-                if not stop.asked and cancelled():
-                    stop.cancel.set()
-                try:
-                    message = messages.get(timeout=_POLL_S)
-                except queue.Empty:
-                    continue
-                over = message is None
-                if message is not None:
-                    state.take_in(message)
-        finally:
-            if not over:  # the caller's own callback failed
-                stop.kill.set()
-            if pending:
-                thread.join()
-        if errors:
-            raise RunError(f"the run broke off: {errors[0]}") from errors[0]
+            backend = options.backend or LocalBackend(workers=options.workers)
+            pump(
+                lambda post: backend.render_all(pending, store=store, settings=options.settings, post=post, stop=stop),
+                state.take_in,
+                stop=stop,
+                cancelled=cancelled,
+            )
         return state.end(cancelled=stop.asked)
+
+
+@dataclass(frozen=True)
+class FoundShots:
+    """The shots of a cut's clips; a `jobs.ShotFinder`.
+
+    Attributes:
+        by_clip: shots by clip id, in record time relative to the span's start; none for a clip that failed.
+        warnings: clips in which no shots could be looked for, and why.
+        cancelled: whether the search was broken off.
+    """
+
+    by_clip: Mapping[str, tuple[Shot, ...]]
+    warnings: tuple[str, ...] = ()
+    cancelled: bool = False
+
+    def __call__(self, span: ClipSpan) -> tuple[Shot, ...]:
+        """The shots of a span, or none."""
+        return self.by_clip.get(span.clip_id, ())
+
+
+def find_shots(
+    spans: Sequence[ClipSpan],
+    *,
+    store: TakeStore,
+    options: RunOptions | None = None,
+    on_event: Callable[[RunEvent], None] = _ignore,
+    cancelled: Callable[[], bool] = _never,
+) -> FoundShots:
+    """Look for camera cuts inside the clips. Answers are kept in the store for as long as the media stays the same.
+
+    A clip whose picture cannot be read gets a warning and no shots. Interrupts and threads are as in `run`.
+
+    Raises:
+        RunError: another run uses the store, or it cannot be written.
+    """
+    options = options or RunOptions()
+    stop = Stop()
+    cache = ShotCache(store.root / "shots")
+    found: dict[str, tuple[Shot, ...]] = {}
+    warnings: list[str] = []
+    moving = [span for span in spans if span.speed]
+    pending = []
+    for span in moving:
+        cuts_s = cache.get(span)
+        if cuts_s is None:
+            pending.append(span)
+        else:
+            found[span.clip_id] = shots_between(cuts_s, span)
+    done = len(moving) - len(pending)
+
+    def look(span: ClipSpan, worker: WorkerProcess) -> tuple[ClipSpan, tuple[Fraction, ...] | str | None]:
+        try:
+            cuts_s = worker.find_shots(span.picture(), span.duration_s, on_progress=lambda event: None, stop=stop)
+        except WorkerCancelled:
+            return span, None
+        except RunError as error:
+            return span, str(error)
+        cache.put(span, cuts_s)
+        return span, cuts_s
+
+    def take_in(answer: tuple[ClipSpan, tuple[Fraction, ...] | str | None]) -> None:
+        nonlocal done
+        span, cuts_s = answer
+        if cuts_s is None:
+            return
+        done += 1
+        if isinstance(cuts_s, str):
+            warnings.append(f"{span.name} on {span.track}: no shots are looked for: {cuts_s}")
+        else:
+            found[span.clip_id] = shots_between(cuts_s, span)
+        on_event(ShotsProgress(done=done, total=len(moving), clip_name=span.name))
+
+    if pending:
+        with store.lock(), interrupts(stop):
+            pump(
+                lambda post: in_lanes(
+                    pending,
+                    lambda span, worker: post(look(span, worker)),
+                    lanes=options.workers,
+                    store=store,
+                    settings=options.settings,
+                    stop=stop,
+                ),
+                take_in,
+                stop=stop,
+                cancelled=cancelled,
+            )
+    return FoundShots(by_clip=found, warnings=tuple(warnings), cancelled=stop.asked and done < len(moving))
 
 
 class _Run:
@@ -239,6 +222,7 @@ class _Run:
         """Count a message of the backend, and tell the caller."""
         job = message.job
         if isinstance(message, Started):
+            self._fractions.pop(job.content_hash, None)
             self._on_event(JobStarted(self._refs_of(job)[0], attempt=message.attempt))
         elif isinstance(message, Advanced):
             self._fractions[job.content_hash] = message.done / message.total if message.total > 0 else 0.0
@@ -335,26 +319,3 @@ def _ref(job: GenerationJob, number: int, plan: Plan) -> JobRef:
         take=job.take,
         content_hash=job.content_hash,
     )
-
-
-@contextmanager
-def _interrupts(stop: Stop) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into `stop`, in the main thread and where nobody else handles them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if stop.cancel.is_set():
-            stop.kill.set()
-        stop.cancel.set()
-
-    replaced = {}
-    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-        if signal.getsignal(number) is default:
-            replaced[number] = signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, previous in replaced.items():
-            signal.signal(number, previous)

@@ -22,7 +22,7 @@ from otio_v2a.filelock import FileLock, LockedElsewhere
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import PromptSpec, RenderRequest, Role
 
-__all__ = ["Renderable", "Take", "TakeStore", "default_root"]
+__all__ = ["Renderable", "Take", "TakeStore", "default_root", "write_durably"]
 
 _log = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class TakeStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         size = _move_durably(wav, target)
         record = {"version": _VERSION, "bytes": size, "take": {**wire.to_plain(take), "path": target.name}}
-        _write_durably(target.with_suffix(".json"), json.dumps(record, ensure_ascii=False, indent=1).encode())
+        write_durably(target.with_suffix(".json"), json.dumps(record, ensure_ascii=False, indent=1).encode())
         return take
 
     def takes(self) -> Iterator[Take]:
@@ -311,7 +311,7 @@ def _move_durably(source: Path, target: Path) -> int:
     return size
 
 
-def _write_durably(target: Path, content: bytes) -> None:
+def write_durably(target: Path, content: bytes) -> None:
     """Write a small file beside its target, then rename."""
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

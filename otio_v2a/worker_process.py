@@ -106,6 +106,7 @@ class WorkerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._events: queue.SimpleQueue[wire.Event | None] = queue.SimpleQueue()
         self._ids = count(1)
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -224,6 +225,7 @@ class WorkerProcess:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.log_path.open("ab") as log:
+                self._log_start = log.tell()
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
@@ -278,18 +280,20 @@ class WorkerProcess:
             except subprocess.TimeoutExpired:
                 reason = "it closed its output"
         self.kill()
-        return WorkerDied(f"the worker ended: {reason or 'it was not running'}{tail(self.log_path)}")
+        return WorkerDied(
+            f"the worker ended: {reason or 'it was not running'}{tail(self.log_path, since=self._log_start)}"
+        )
 
     def _hung(self, message: str) -> WorkerHung:
         self.kill()
-        return WorkerHung(f"{message} and was ended{tail(self.log_path)}")
+        return WorkerHung(f"{message} and was ended{tail(self.log_path, since=self._log_start)}")
 
 
-def tail(log_path: Path) -> str:
-    """The last lines of a worker's log, as the end of an error message."""
+def tail(log_path: Path, *, since: int = 0) -> str:
+    """The last lines of a worker's log from byte `since` on, as the end of an error message."""
     try:
         with log_path.open("rb") as file:
-            file.seek(max(0, log_path.stat().st_size - _LOG_TAIL_BYTES))
+            file.seek(max(since, log_path.stat().st_size - _LOG_TAIL_BYTES))
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
