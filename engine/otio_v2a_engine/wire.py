@@ -5,10 +5,12 @@ with the message's class name under "type". Fractions travel as "n/d", enums as 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from fractions import Fraction
+from math import isfinite
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -36,6 +38,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_FRACTION = re.compile(r"-?[0-9]{1,200}(/[0-9]{1,200})?")
+_SHOWN = 200
+"""Characters of a wrong value that a message quotes."""
 
 
 class WireError(ValueError):
@@ -164,8 +170,8 @@ def from_plain(kind: type[T], value: Any) -> T:
     """
     try:
         return _build(kind, value)  # type: ignore[no-any-return]
-    except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
-        raise WireError(f"not a {kind.__name__}: {error}") from error
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, OverflowError) as error:
+        raise WireError(f"not a {kind.__name__}: {str(error)[:_SHOWN]}") from error
 
 
 def _build(kind: Any, value: Any) -> Any:
@@ -174,16 +180,27 @@ def _build(kind: Any, value: Any) -> Any:
         options = [option for option in get_args(kind) if option is not type(None)]
         return None if value is None else _build(options[0], value)
     if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"expected a list, got {value!r}")
         return tuple(_build(get_args(kind)[0], item) for item in value)
     if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise TypeError(f"expected the fields of a {kind.__name__}, got {value!r}")
         hints = get_type_hints(kind)
         unknown = set(value) - set(hints)
         if unknown:
             raise ValueError(f"unknown fields {sorted(unknown)}")
         return kind(**{name: _build(hints[name], item) for name, item in value.items()})
     if kind is float:
+        if type(value) not in (int, float) or not isfinite(value):
+            raise TypeError(f"expected a finite number, got {value!r}")
         return float(value)
-    if kind is Fraction or (isinstance(kind, type) and issubclass(kind, Enum)):
+    if kind is Fraction:
+        # Fraction() itself would also take "1e999999999", and try to write it out.
+        if not isinstance(value, str) or not _FRACTION.fullmatch(value):
+            raise TypeError(f'expected a fraction as "n/d", got {value!r}')
+        return Fraction(value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     if kind in (str, int, bool) and type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
@@ -197,7 +214,7 @@ def canonical_json(value: Any) -> str:
 
 def encode(message: Command | Event) -> str:
     """A message as one line without its line end."""
-    return json.dumps({"type": type(message).__name__, **to_plain(message)}, ensure_ascii=True)
+    return json.dumps({"type": type(message).__name__, **to_plain(message)}, ensure_ascii=True, allow_nan=False)
 
 
 def decode_command(line: str) -> Command:
@@ -214,6 +231,6 @@ def _decode(line: str, kinds: Mapping[str, type]) -> Any:
     try:
         data = json.loads(line)
         kind = kinds[data.pop("type")]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise WireError(f"not a message: {line[:200]!r}") from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise WireError(f"not a message: {line[:_SHOWN]!r}") from error
     return from_plain(kind, data)
