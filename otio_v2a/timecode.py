@@ -9,7 +9,9 @@ from fractions import Fraction
 from functools import lru_cache
 from math import ceil
 
-__all__ = ["seconds_of_day"]
+from otio_v2a_engine.lengths import position
+
+__all__ = ["label", "seconds_of_day"]
 
 _LABEL = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 _DROPPING = {30: 2, 60: 4}
@@ -43,3 +45,22 @@ def seconds_of_day(label: str, *, rate: Fraction, drop_frame: bool = False) -> F
         total_minutes = hours * 60 + minutes
         count -= dropping * (total_minutes - total_minutes // 10)
     return count / rate
+
+
+def label(day_s: Fraction, *, rate: Fraction, drop_frame: bool = False) -> str:
+    """The label of the frame nearest to a time of day; the inverse of `seconds_of_day`.
+
+    Rates that timecode does not know count whole frames per second upwards, non-drop.
+    """
+    nominal = ceil(rate)
+    count = position(day_s, rate)
+    dropping = _DROPPING.get(nominal, 0) if rate.denominator == 1001 and drop_frame else 0
+    if dropping:
+        per_ten = nominal * 600 - 9 * dropping
+        tens, rest = divmod(count, per_ten)
+        minutes = max(0, rest - dropping) // (nominal * 60 - dropping)
+        count += dropping * (9 * tens + minutes)
+    seconds, frames = divmod(count, nominal)
+    width = len(str(nominal - 1))
+    clock = f"{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{clock}{';' if dropping else ':'}{frames:0{width}d}"

@@ -1,0 +1,182 @@
+"""The whole path in two steps, `prepare` and `produce`: what the command line, the panel and the hook call.
+
+    read -> resolve -> plan          (prepare: nothing is rendered or written, but shots are looked for)
+    run -> stems -> attach -> write  (produce: sound files first, the timeline last, each in one atomic step)
+
+Prints nothing; progress travels as events.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otio_v2a import cues, jobs, prompts, runner, stems, takes, targets, timeline
+from otio_v2a.errors import CutError
+from otio_v2a.events import RunEvent
+from otio_v2a.jobs import Plan, PlanOptions
+from otio_v2a.prompts import Ask, PromptFlags
+from otio_v2a.report import RunReport
+from otio_v2a.stems import Layout, Stem
+from otio_v2a.takes import TakeStore
+from otio_v2a.targets import Loss, Target
+from otio_v2a.timeline import Cut, ReadOptions
+
+__all__ = ["GenerateOptions", "Prepared", "Produced", "default_out", "prepare", "produce", "stems_folder"]
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """Everything a caller can choose.
+
+    Attributes:
+        out: the timeline to write; its suffix fits the target.
+        read: how the cut is read.
+        flags: prompts, roles, seed and takes of this run.
+        cue_sheets: CSV or TOML files, later ones win.
+        plan: engine and rendering.
+        run: workers.
+        find_shots: look for camera cuts inside clips.
+        layout: clip by clip or one stem per role.
+        target: the host to write for.
+        store_root: where finished renders are kept; beside `out` when None.
+    """
+
+    out: Path
+    read: ReadOptions = field(default_factory=ReadOptions)
+    flags: PromptFlags = field(default_factory=PromptFlags)
+    cue_sheets: tuple[Path, ...] = ()
+    plan: PlanOptions = field(default_factory=PlanOptions)
+    run: runner.RunOptions = field(default_factory=runner.RunOptions)
+    find_shots: bool = True
+    layout: Layout = Layout.CLIPS
+    target: Target = Target.PORTABLE
+    store_root: Path | None = None
+
+    @property
+    def store(self) -> TakeStore:
+        """Where finished renders are kept."""
+        return TakeStore(self.store_root or takes.default_root(self.out))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cut, read and planned.
+
+    Attributes:
+        cut: the cut.
+        asks: what is wanted of each clip.
+        plan: the renders it takes.
+        notes: what the user should know: choices, cues that fit nothing, clips without shots.
+        losses: what the target will not carry of the cut.
+    """
+
+    cut: Cut
+    asks: tuple[Ask, ...]
+    plan: Plan
+    notes: tuple[str, ...]
+    losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What a run made.
+
+    Attributes:
+        report: what was rendered, reused, failed and skipped.
+        stems: the files, in the order of the timeline.
+        out: the timeline that was written; None when there was nothing to write.
+    """
+
+    report: RunReport
+    stems: tuple[Stem, ...] = ()
+    out: Path | None = None
+
+
+def default_out(cut: Path, *, target: Target = Target.PORTABLE, folder: Path | None = None) -> Path:
+    """Where a cut's new timeline goes when nobody says: `<cut>_v2a.otio` beside it, or in `folder`."""
+    stem = cut.stem.removesuffix("_v2a")
+    return (folder or cut.parent) / f"{stem}_v2a{targets.suffix(target)}"
+
+
+def stems_folder(out: Path) -> Path:
+    """Folder of the sound files that belong to a timeline."""
+    return out.with_name(f"{out.stem}_stems")
+
+
+def _ignore(event: RunEvent) -> None:
+    """The callback of a caller who does not want to know."""
+
+
+def _never() -> bool:
+    return False
+
+
+def prepare(
+    cut_path: Path,
+    options: GenerateOptions,
+    *,
+    on_event: Callable[[RunEvent], None] = _ignore,
+    cancelled: Callable[[], bool] = _never,
+) -> Prepared:
+    """Read a cut and plan its renders.
+
+    Raises:
+        CutError: the file as a whole cannot be read, or it would be overwritten.
+        PromptError: a cue sheet or prompt is wrong.
+        PlanError: the options are impossible.
+    """
+    cut = timeline.read(cut_path, options=options.read)
+    _refuse_to_overwrite(cut, options.out)
+    sheets = tuple(cue for path in options.cue_sheets for cue in cues.load_cues(path))
+    asks = prompts.resolve(cut.spans, flags=options.flags, cues=sheets, timing=cut.timing)
+    notes = [*cut.notes, *cues.unmatched(sheets, cut.spans, timing=cut.timing)]
+    shots = None
+    if options.find_shots and asks:
+        asked = tuple({ask.span.clip_id: ask.span for ask in asks}.values())
+        shots = runner.find_shots(
+            asked, store=options.store, options=options.run, on_event=on_event, cancelled=cancelled
+        )
+        if shots.cancelled:
+            raise KeyboardInterrupt
+        notes += shots.warnings
+    plan = jobs.plan(cut, asks, options=options.plan, shots=shots)
+    return Prepared(
+        cut=cut,
+        asks=asks,
+        plan=plan,
+        notes=tuple(dict.fromkeys((*notes, *plan.notes))),
+        losses=targets.losses(cut.timeline, options.target),
+    )
+
+
+def produce(
+    prepared: Prepared,
+    options: GenerateOptions,
+    *,
+    on_event: Callable[[RunEvent], None] = _ignore,
+    cancelled: Callable[[], bool] = _never,
+) -> Produced:
+    """Render what is missing and write the stems and the new timeline.
+
+    Clips that failed are left out of the timeline, the others are in it. A cancelled run writes no timeline; what
+    it had finished is kept for the next.
+
+    Raises:
+        RunError: the worker failed as a whole.
+        StemError, TargetError: a file cannot be written; what was there before still is.
+    """
+    cut = prepared.cut
+    report = runner.run(prepared.plan, store=options.store, options=options.run, on_event=on_event, cancelled=cancelled)
+    if report.cancelled or not report.takes:
+        return Produced(report=report)
+    remembered = prompts.write_back(cut.timeline, prepared.asks)
+    written = stems.write(report.takes, cut, out_dir=stems_folder(options.out), layout=options.layout)
+    new = stems.attach(remembered, written, cut=cut)
+    out = targets.write(new, options.out, options.target)
+    return Produced(report=report, stems=written, out=out)
+
+
+def _refuse_to_overwrite(cut: Cut, out: Path) -> None:
+    """The cut itself is only ever replaced by a timeline that still holds it: one of ours, in the same format."""
+    if out.resolve() == cut.path.resolve() and out.suffix != ".otio":
+        raise CutError(f"{out} is the cut itself; choose another file with --out")
