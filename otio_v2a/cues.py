@@ -312,7 +312,7 @@ def _from_csv(text: str, *, path: Path) -> Iterable[Cue]:
             cells = {name: cell.strip() for name, cell in zip(header, row, strict=False) if name and cell.strip()}
             yield from _cue(cells, where=where)
     except csv.Error as error:
-        raise PromptError(f"{path}, row {row_number + 1} (line {reader.line_num}): not CSV: {error}") from error
+        raise PromptError(f"{path}, row {row_number + 1}: not CSV ({error}); is a double quote left open?") from error
     if not header:
         raise PromptError(f"{path}: the cue sheet is empty; its first row names the columns: {_KNOWN}")
 

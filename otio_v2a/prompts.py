@@ -7,7 +7,7 @@ renders nothing.
 import copy
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ class Ask:
         prompt: texts and role.
         seed: seed of the first take.
         takes: how many takes.
-        from_marker: fields that a marker on the clip gave.
+        from_marker: fields that a marker on the clip gave, and "role" when only a marker names the role.
         markers: digest of the markers' wishes at this time; empty when there are none.
     """
 
@@ -111,8 +111,12 @@ def resolve(
         from_cues = matching(cues, span, timing=clock)
         from_markers = marker_wishes(span)
         stored = _stored(span)
-        for role in _roles(flags, from_cues, from_markers, stored):
-            asks.append(_ask(span, role, flags=flags, cues=from_cues, markers=from_markers, stored=stored))
+        asked = {*(flags.roles or stored.roles or DEFAULT_ROLES), *_named(from_cues)}
+        marked = _named(from_markers) - asked
+        for role in Role:
+            if role in asked or role in marked:
+                ask = _ask(span, role, flags=flags, cues=from_cues, markers=from_markers, stored=stored)
+                asks.append(replace(ask, from_marker=ask.from_marker | {"role"}) if role in marked else ask)
     return tuple(asks)
 
 
@@ -170,7 +174,7 @@ def remembered(own: Mapping[str, Any], asks: Sequence[Ask], *, part: str = "") -
     return {
         **own,
         "prompts": prompts,
-        "roles": [ask.prompt.role.value for ask in asks],
+        "roles": [ask.prompt.role.value for ask in asks if "role" not in ask.from_marker],
         "markers": asks[0].markers if asks else "",
     }
 
@@ -189,11 +193,9 @@ def _clock(spans: Sequence[ClipSpan]) -> CutTiming:
     return CutTiming(rate=rate, global_start_s=Fraction(0), duration_s=end_s)
 
 
-def _roles(flags: PromptFlags, cues: Sequence[Ranked], markers: Sequence[Ranked], stored: _Stored) -> tuple[Role, ...]:
-    """The stems of a clip: those asked for, and those that a cue or marker names."""
-    asked = flags.roles or stored.roles or DEFAULT_ROLES
-    named = {ranked.wish.role for ranked in (*cues, *markers)}
-    return tuple(role for role in Role if role in asked or role in named)
+def _named(wishes: Sequence[Ranked]) -> set[Role]:
+    """The stems that wishes name."""
+    return {ranked.wish.role for ranked in wishes if ranked.wish.role is not None}
 
 
 def _ask(
