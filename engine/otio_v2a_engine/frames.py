@@ -73,10 +73,8 @@ class _MovieSource:
 
     def shown_from(self, time_s: Fraction) -> Iterator[_Shown]:
         movie, scaler = self._movie, self._scaler
-        for frame in movie.frames_from(movie.origin + time_s / movie.time_base):
-            assert frame.pts is not None
-            time = (frame.pts - movie.origin) * movie.time_base
-            yield _Shown(time, lambda frame=frame: scaler(frame, aspect=movie.aspect))  # type: ignore[misc]
+        for shown_s, frame in movie.frames_from(time_s):
+            yield _Shown(shown_s, lambda frame=frame: scaler(frame, aspect=movie.aspect))  # type: ignore[misc]
 
 
 class _SequenceSource:
@@ -190,7 +188,7 @@ def probe(picture: Picture) -> PictureInfo:
             is_vfr=False,
         )
     with Movie(picture.path) as movie:
-        first = next(movie.frames_from(movie.origin))
+        _, first = next(movie.frames_from(Fraction(0)))
         turn = orientation_of(first)
         width, height = max(1, round(first.width * movie.aspect)), first.height
         timing = movie.timing()

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from math import floor
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, TypeAlias, cast
 
 import av
 import av.error
@@ -46,6 +46,14 @@ _FORMATS = ",".join(_MOVIE_FORMATS + _STILL_FORMATS)
 _NOT_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _NEAR_START_S = 2
 _TIMING_PACKETS = 250
+_PEEK_PACKETS = 16
+_PEEK_FRAMES = 48
+_KEYS_BACK = 4
+_UNTRUE_SEEKS = ("mpeg",)
+"""Program streams time few of their frames: after a seek the demuxer guesses, and guesses wrong."""
+
+_Tick = tuple[int, VideoFrame]
+_Packet: TypeAlias = "av.Packet[VideoStream]"
 _SEEK_BACK_S = (Fraction(0), Fraction(1), Fraction(4), Fraction(16), Fraction(64), Fraction(256))
 
 
@@ -93,13 +101,14 @@ class Timing:
 
 
 class Movie:
-    """One open movie: its picture stream and frames in presentation order. A context manager.
+    """One open movie: its picture stream, and its frames by media time. A context manager.
+
+    Media time 0 is the first displayed frame. Where the container has no usable presentation times
+    (elementary streams, B frames in AVI), frames are counted from the start at the nominal rate.
 
     Attributes:
         path: the file.
         stream: the picture stream (never cover art).
-        time_base: seconds per unit of every pts here.
-        origin: pts of the first displayed frame: media time 0.
         rate: nominal frames per second, a guess for variable rates.
         aspect: width by height of one pixel.
 
@@ -110,17 +119,19 @@ class Movie:
     def __init__(self, path: str, *, format_name: str | None = None) -> None:
         self.path = path
         self._format_name = format_name
+        self._keys: list[int] | None = None
         self._open()
         try:
+            self._is_counted = self._must_count()
             frames = self._decode()
             first = next(frames, None)
             if first is None:
                 raise PictureError(f"{path}: holds no picture that can be decoded; export or copy it again")
         except BaseException:
-            self._container.close()
+            self.close()
             raise
-        self.origin = cast(int, first.pts)
-        self._untouched: Iterator[VideoFrame] | None = chain([first], frames)
+        self._origin = first[0]
+        self._untouched: Iterator[_Tick] | None = chain([first], frames)
 
     def __enter__(self) -> Self:
         return self
@@ -134,64 +145,49 @@ class Movie:
         """Release the decoder and the file."""
         self._container.close()
 
-    def frames_from(self, pts: Fraction | int) -> Iterator[VideoFrame]:
-        """Frames in presentation order; the first is at or before `pts`, or is the movie's first frame.
+    def frames_from(self, time_s: Fraction) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """Frames with their media times, ascending, from the last at or before `time_s` or a little earlier.
 
         Decodes from the key frame before. When a damaged index or an open group of pictures makes the
-        decoder come in late, it tries from further back, at last from the start of the file. Only the
-        latest iterator may be used.
+        decoder come in late, it tries from further back, and then finds the key frame by reading (not
+        decoding) the file up to it. Times before the movie give its first frame. Only the latest iterator
+        may be used.
         """
-        untouched, self._untouched = self._untouched, None
-        if untouched is not None and (pts - self.origin) * self.time_base < _NEAR_START_S:
-            return untouched
-        for back_s in _SEEK_BACK_S:
-            target = floor(pts - back_s / self.time_base)
-            if target <= self.origin:
-                break
-            try:
-                self._container.seek(target, stream=self.stream, backward=True)
-            except (av.error.FFmpegError, OSError):
-                break
-            frames = self._decode()
-            first = next(frames, None)
-            if first is not None and cast(int, first.pts) <= pts:
-                return chain([first], frames)
-        # A fresh decoder is the only rewind that works in every container.
-        self._container.close()
-        self._open()
-        return self._decode()
+        tick_s = self._tick_s
+        return (((tick - self._origin) * tick_s, frame) for tick, frame in self._ticks_from(time_s))
 
-    def timing(self) -> "Timing":
-        """Rate and length from the headers and packets, without decoding. Ends every iterator of frames."""
+    def timing(self) -> Timing:
+        """Rate and length from headers and packets, without decoding. Ends every iterator of frames."""
         self._untouched = None
-        ticks = self._packet_times(limit=_TIMING_PACKETS)
+        if self._is_counted:
+            self._reopen()
+            count = sum(1 for packet in self._packets() if packet.size)
+            return Timing(rate=self.rate, duration_s=count / self.rate, n_frames=count, is_vfr=False)
+        self._reopen()
+        ticks = self._presentation_times(limit=_TIMING_PACKETS)
         steps = [b - a for a, b in pairwise(ticks)]
-        slack = max(Fraction(2), Fraction(1, 20) / (self.rate * self.time_base))
+        slack = max(Fraction(2), Fraction(1, 20) / (self.rate * self._tick_s))
         is_vfr = bool(steps) and max(steps) - min(steps) > slack
-        last = ticks[-1] if ticks else self.origin
-        if len(ticks) == _TIMING_PACKETS:
-            length = self.stream.duration
-            if length is None and self._container.duration:
-                length = floor(Fraction(self._container.duration, 1_000_000) / self.time_base)
-            if length:
-                self._container.seek(self.origin + length, stream=self.stream, backward=True)
-                last = max([last, *self._packet_times(limit=None)])
-        n_frames = self.stream.frames or (len(ticks) if len(ticks) < _TIMING_PACKETS else None)
-        duration_s = (last - self.origin) * self.time_base + 1 / self.rate
-        return Timing(rate=self.rate, duration_s=duration_s, n_frames=n_frames, is_vfr=is_vfr)
+        last, n_frames = max([*ticks, self._origin]), len(ticks)
+        if n_frames == _TIMING_PACKETS:
+            n_frames = sum(not entry.is_discard for entry in self.stream.index_entries)
+            last = max([last, *self._last_times()])
+        exact = n_frames == len(ticks) or n_frames == self.stream.frames
+        duration_s = (last - self._origin) * self._tick_s + 1 / self.rate
+        return Timing(rate=self.rate, duration_s=duration_s, n_frames=n_frames if exact else None, is_vfr=is_vfr)
 
-    def _packet_times(self, *, limit: int | None) -> list[int]:
-        times: list[int] = []
-        if limit is not None:
-            self._container.close()
-            self._open()
-        with suppress(av.error.FFmpegError):
-            for packet in self._container.demux(self.stream):
-                if packet.pts is not None and packet.pts >= self.origin:
-                    times.append(packet.pts)
-                if len(times) == limit:
-                    break
-        return sorted(times)
+    def _last_times(self) -> list[int]:
+        length = self.stream.duration
+        if length is None and self._container.duration:
+            length = floor(Fraction(self._container.duration, 1_000_000) / self._tick_s)
+        with suppress(av.error.FFmpegError, OSError):
+            self._container.seek(self._origin + (length or 0), stream=self.stream, backward=True)
+            return self._presentation_times(limit=None)
+        return []
+
+    def _presentation_times(self, *, limit: int | None) -> list[int]:
+        shown = (p.pts for p in self._packets() if p.pts is not None and p.pts >= self._origin and not p.is_discard)
+        return sorted(islice(shown, limit))
 
     def _open(self) -> None:
         self._container = open_container(self.path, format_name=self._format_name)
@@ -205,31 +201,85 @@ class Movie:
                 # Scene-linear light looks black on 8 bits: encode it as a display would.
                 context.options = {**context.options, "apply_trc": "iec61966_2_1"}
         except BaseException:
-            self._container.close()
+            self.close()
             raise
-        self.time_base = self.stream.time_base or Fraction(1, 90000)
         self.rate = self._nominal_rate()
         self.aspect = Fraction(self.stream.sample_aspect_ratio or context.sample_aspect_ratio or 1) or Fraction(1)
+        self._time_base = self.stream.time_base or Fraction(1, 90000)
 
-    def _decode(self) -> Iterator[VideoFrame]:
+    def _reopen(self) -> None:
+        # A fresh demuxer is the only rewind that works in every container.
+        self.close()
+        self._open()
+
+    @property
+    def _tick_s(self) -> Fraction:
+        return 1 / self.rate if self._is_counted else self._time_base
+
+    def _must_count(self) -> bool:
+        """Whether presentation times are missing, or are decoding times in disguise. Leaves a fresh demuxer."""
+        packets = [p for p in islice(self._packets(), _PEEK_PACKETS) if p.size]
+        missing = any(p.pts is None for p in packets)
+        # A coder that reorders frames and a container that does not say how: the times may be false.
+        lags = {p.pts - p.dts for p in packets if p.pts is not None and p.dts is not None}
+        if not missing and self.stream.codec_context.has_b_frames and len(lags) <= 1 < len(packets):
+            self._reopen()
+            frames = (frame.pts for frame in islice(self._frames(self._packets()), _PEEK_FRAMES))
+            missing = any(a is None or b is None or b < a for a, b in pairwise(frames))
+        self._reopen()
+        return missing
+
+    def _ticks_from(self, time_s: Fraction) -> Iterator[_Tick]:
+        untouched, self._untouched = self._untouched, None
+        if untouched is not None and (time_s < _NEAR_START_S or self._is_counted):
+            return untouched
+        wanted = self._origin + time_s / self._tick_s
+        for frames in self._landings(time_s):
+            first = next(frames, None)
+            if first is not None and first[0] <= wanted:
+                return chain([first], frames)
+        self._reopen()
+        return self._decode()
+
+    def _landings(self, time_s: Fraction) -> Iterator[Iterator[_Tick]]:
+        """Places to decode from, each further back than the last."""
+        if self._is_counted or time_s <= 0:
+            return
+        if self._container.format.name not in _UNTRUE_SEEKS:
+            for back_s in _SEEK_BACK_S:
+                if back_s >= time_s:
+                    break
+                with suppress(av.error.FFmpegError, OSError):
+                    ticks = floor(self._origin + (time_s - back_s) / self._tick_s)
+                    self._container.seek(ticks, stream=self.stream, backward=True)
+                    yield self._decode()
+        if self._keys is None:
+            self._reopen()
+            self._keys = [p.pts or 0 for p in self._packets() if p.is_keyframe]
+        wanted = self._origin + time_s / self._tick_s
+        for number in [n for n, tick in enumerate(self._keys) if tick <= wanted][:-_KEYS_BACK:-1]:
+            self._reopen()
+            packets = self._packets()
+            keys = (p for p in packets if p.is_keyframe)
+            yield self._decode(chain(islice(keys, number, number + 1), packets))
+
+    def _packets(self) -> Iterator[_Packet]:
+        with suppress(av.error.FFmpegError, OSError):
+            yield from self._container.demux(self.stream)
+
+    def _frames(self, packets: Iterator[_Packet]) -> Iterator[VideoFrame]:
+        for packet in packets:
+            # A damaged packet: the frames around it still count.
+            with suppress(av.error.FFmpegError, OSError):
+                yield from packet.decode()
+
+    def _decode(self, packets: Iterator[_Packet] | None = None) -> Iterator[_Tick]:
         last: int | None = None
-        packets = self._container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = packet.decode()
-            except StopIteration:
-                return
-            except (av.error.FFmpegError, OSError):
-                # A damaged packet: the frames around it still count. When the demuxer itself failed, its
-                # generator has ended and the next turn stops.
-                continue
-            for frame in frames:
-                if frame.pts is None:
-                    continue
-                if last is None or frame.pts > last:
-                    last = frame.pts
-                    yield frame
+        for number, frame in enumerate(self._frames(self._packets() if packets is None else packets)):
+            tick = number if self._is_counted else frame.pts
+            if tick is not None and (last is None or tick > last):
+                last = tick
+                yield tick, frame
 
     def _choose_stream(self) -> VideoStream:
         streams = [s for s in self._container.streams.video if not s.disposition & _NOT_VIDEO]
