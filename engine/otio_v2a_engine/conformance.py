@@ -65,15 +65,9 @@ class ConformanceError(AssertionError):
 
 
 def check_info(spec: EngineSpec, engine: Engine) -> None:
-    """The loaded engine declares what its spec does, and the spec makes sense."""
-    info = spec.info
-    _require(engine.info == info, info, "declares something else once loaded than in its spec")
-    _require(bool(info.sample_rates and info.channels and info.roles and info.devices), info, "declares an empty list")
-    _require(all(channels in (1, 2) for channels in info.channels), info, "declares neither mono nor stereo")
-    _require(info.max_window_s > 0, info, "declares no window length")
-    _require(":" in spec.factory, info, f"has a factory that is not module:attribute: {spec.factory!r}")
-    _require(info.default_steps >= 1, info, "declares no sampler steps")
-    _require(info.cost_factor > 0, info, "declares no cost")
+    """The loaded engine declares what its spec does, and the spec says where it is made."""
+    _require(engine.info == spec.info, spec.info, "declares something else once loaded than in its spec")
+    _require(":" in spec.factory, spec.info, f"has a factory that is not module:attribute: {spec.factory!r}")
 
 
 def check_lengths(engine: Engine, picture: Picture) -> None:

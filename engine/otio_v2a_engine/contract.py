@@ -6,6 +6,7 @@ An engine renders one window of at most `EngineInfo.max_window_s`; longer spans 
 `windows.py`. Times are exact Fractions of seconds or integer sample counts.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "LONGEST_SPAN_S",
     "Cancelled",
     "Engine",
     "EngineError",
@@ -34,6 +36,14 @@ __all__ = [
     "UnsupportedRequest",
     "WeightsError",
 ]
+
+
+LONGEST_SPAN_S = 24 * 60 * 60
+"""No request is longer than a day: anything above is a mistake or an attack on the disk."""
+
+_SHORTEST_WINDOW = 1000
+"""Samples."""
+_ENGINE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 class EngineError(Exception):
@@ -120,6 +130,10 @@ class Picture:
     sequence_first: int = 0
 
     def __post_init__(self) -> None:
+        if not self.path or "\0" in self.path:
+            raise ValueError(f"a picture needs a path, not {self.path!r}")
+        if self.sequence_rate is not None and self.sequence_rate <= 0:
+            raise ValueError(f"{self.path}: an image sequence needs a positive rate, not {self.sequence_rate}")
         if self.last_s is not None and self.last_s < self.first_s:
             raise ValueError(f"{self.path}: picture range ends ({self.last_s} s) before it starts ({self.first_s} s)")
         if list(self.cuts_s) != sorted(set(self.cuts_s)):
@@ -195,6 +209,8 @@ class RenderRequest:
             raise ValueError(f"channels must be 1 or 2, not {self.channels}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be 0 to 2**63 - 1, not {self.seed}")
+        if self.n_samples > LONGEST_SPAN_S * self.sample_rate:
+            raise ValueError(f"a request may last {LONGEST_SPAN_S} s, not {float(self.duration_s):g} s")
 
     @property
     def duration_s(self) -> Fraction:
@@ -271,6 +287,18 @@ class EngineInfo:
     devices: tuple[str, ...]
     default_steps: int
     cost_factor: float
+
+    def __post_init__(self) -> None:
+        if not _ENGINE_NAME.fullmatch(self.name):
+            raise ValueError(f"an engine's name is a lower-case word, not {self.name!r}")
+        if not (self.version and self.sample_rates and self.channels and self.roles and self.devices):
+            raise ValueError(f"engine {self.name} must declare version, sample rates, channels, roles and devices")
+        if not set(self.channels) <= {1, 2}:
+            raise ValueError(f"engine {self.name} declares channels {self.channels}; 1 and 2 are known")
+        if min(self.sample_rates) * self.max_window_s < _SHORTEST_WINDOW:
+            raise ValueError(f"engine {self.name} declares windows of {self.max_window_s} s, too short to join")
+        if self.default_steps < 1 or not self.cost_factor > 0:
+            raise ValueError(f"engine {self.name} must declare at least one step and a cost above 0")
 
     def check(self, request: RenderRequest) -> None:
         """Raise UnsupportedRequest, naming what to change, when a request is outside the abilities."""

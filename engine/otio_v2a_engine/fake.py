@@ -33,7 +33,7 @@ from otio_v2a_engine.wire import canonical_json
 __all__ = ["FakeEngine"]
 
 _FRAME_SIZE = (32, 18)
-_MAX_FRAMES_PER_S = 60
+_MAX_FRAMES_PER_S = 240
 _CLICK_THRESHOLD = 0.01
 """Mean rise in brightness (of 1) that clicks; compression noise stays well below."""
 _CLICK_S = 0.05

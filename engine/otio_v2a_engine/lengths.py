@@ -9,7 +9,7 @@ from math import floor
 
 __all__ = ["ceil_to_multiple", "nearest_rate", "position", "span_length"]
 
-_NTSC_BASES = (24, 30, 48, 60, 96, 120)
+_NTSC_BASES = (15, 24, 30, 48, 60, 96, 120)
 
 
 def position(seconds: Fraction, rate: int | Fraction) -> int:
@@ -37,7 +37,7 @@ def nearest_rate(rate: float) -> Fraction:
     within 0.02 %; any other value becomes the nearest fraction with a denominator up to 1001.
 
     Raises:
-        ValueError: the rate is not finite or not positive.
+        ValueError: the rate is not finite, not positive, or below one frame in half an hour.
     """
     if not (rate > 0 and rate != float("inf")):
         raise ValueError(f"frame rate must be a positive number, not {rate!r}")
@@ -47,4 +47,7 @@ def nearest_rate(rate: float) -> Fraction:
     best = min(candidates, key=lambda candidate: abs(float(candidate) - rate))
     if abs(float(best) - rate) <= rate * 2e-4:
         return best
-    return Fraction(rate).limit_denominator(1001)
+    nearest = Fraction(rate).limit_denominator(1001)
+    if nearest <= 0:
+        raise ValueError(f"frame rate {rate!r} is too low to be one")
+    return nearest

@@ -1,9 +1,11 @@
 """Engines by entry point, listed without being loaded (floor 0)."""
 
+from collections.abc import Iterable
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from otio_v2a_engine.contract import Engine, EngineError, EngineSpec
+from otio_v2a_engine.specs import BUILT_IN
 
 __all__ = ["DEFAULT_ENGINE", "ENTRY_POINT_GROUP", "find", "load", "specs"]
 
@@ -15,47 +17,73 @@ def specs() -> dict[str, EngineSpec]:
     """Every installed engine by name. Imports the specs only, never an engine.
 
     Raises:
-        EngineError: an entry point is broken; the message names its distribution.
+        EngineError: an entry point is broken, or two have one name; the message names their distributions.
     """
     found: dict[str, EngineSpec] = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            spec = point.load()
-        except Exception as error:
-            where = point.dist.name if point.dist else "an unknown package"
-            raise EngineError(f"engine {point.name!r} of {where} cannot be listed: {error}") from error
-        if not isinstance(spec, EngineSpec):
-            raise EngineError(f"entry point {point.name!r} ({point.value}) is not an EngineSpec")
+    owners: dict[str, str] = {}
+    for point in _points():
+        spec = _read(point)
+        if spec.info.name in found and found[spec.info.name] != spec:
+            raise EngineError(
+                f"engine {point.name!r} is installed twice, by {owners[point.name]} and {_owner(point)}; remove one"
+            )
         found[spec.info.name] = spec
-    if not found:
-        from otio_v2a_engine.specs import BUILT_IN
-
-        found = {spec.info.name: spec for spec in BUILT_IN}
-    return dict(sorted(found.items()))
+        owners[spec.info.name] = _owner(point)
+    # A checkout that was never installed has no entry points.
+    return dict(sorted((found or {spec.info.name: spec for spec in BUILT_IN}).items()))
 
 
 def find(name: str) -> EngineSpec:
-    """The engine of that name.
+    """The engine of that name; a broken engine of another name does not matter.
 
     Raises:
-        EngineError: there is none; the message lists those there are.
+        EngineError: there is none, or it is broken; the message lists those there are.
     """
-    known = specs()
+    points = list(_points())
+    if name in {point.name for point in points}:
+        return next(_read(point) for point in points if point.name == name)
+    built_in = {spec.info.name: spec for spec in BUILT_IN}
+    known = {point.name for point in points} or set(built_in)
     if name not in known:
-        raise EngineError(f"there is no engine {name!r}; installed: {', '.join(known)}")
-    return known[name]
+        raise EngineError(f"there is no engine {name!r}; installed: {', '.join(sorted(known))}")
+    return built_in[name]
 
 
 def load(name: str, *, device: str = "cpu") -> Engine:
     """Import and load an engine (slow: may read weights).
 
     Raises:
-        EngineError: there is none of that name, or it does not run on the device.
+        EngineError: there is none of that name, it does not run on the device, or cannot be imported.
         WeightsError: its weights are missing or damaged.
     """
     spec = find(name)
     if device not in spec.info.devices:
         raise EngineError(f"engine {name} runs on {', '.join(spec.info.devices)}, not {device}")
     module, _, attribute = spec.factory.partition(":")
-    engine: Engine = getattr(import_module(module), attribute)(device)
+    try:
+        factory = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise EngineError(f"engine {name} cannot be imported: {error}; install it again") from error
+    engine: Engine = factory(device)
     return engine
+
+
+def _points() -> Iterable[EntryPoint]:
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
+def _read(point: EntryPoint) -> EngineSpec:
+    try:
+        spec = point.load()
+    except Exception as error:
+        # Foreign code runs here: whatever it raises must name its owner.
+        raise EngineError(f"engine {point.name!r} of {_owner(point)} cannot be listed: {error}") from error
+    if not isinstance(spec, EngineSpec):
+        raise EngineError(f"entry point {point.name!r} ({point.value}) of {_owner(point)} is not an EngineSpec")
+    if spec.info.name != point.name:
+        raise EngineError(f"entry point {point.name!r} of {_owner(point)} holds an engine named {spec.info.name!r}")
+    return spec
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unknown package"
