@@ -210,7 +210,7 @@ def render_job(
             return _failed(job, _os_reason(error, store), started)
         finally:
             if partial is not None:
-                partial.unlink(missing_ok=True)
+                store.discard(partial)
         return Outcome(
             job,
             take=take,

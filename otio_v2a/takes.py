@@ -155,6 +155,11 @@ class TakeStore:
         self.partial_dir.mkdir(parents=True, exist_ok=True)
         return self.partial_dir / f"{content_hash}.{os.getpid()}.wav"
 
+    def discard(self, partial: Path) -> None:
+        """Remove a render under way that is not wanted any more, and what its worker wrote beside it."""
+        for path in partial.parent.glob(f"{partial.name}*"):
+            path.unlink(missing_ok=True)
+
     def get(self, content_hash: str) -> Take | None:
         """The take of that hash, or None when it is missing, incomplete or damaged."""
         wav = self.wav_path(content_hash)

@@ -1,0 +1,362 @@
+"""The plan: exact lengths, handles, shots, hashes that change with the sound and with nothing else."""
+
+import os
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otio_v2a import jobs
+from otio_v2a.errors import PlanError
+from otio_v2a.jobs import PlanOptions, content_hash, plan
+from otio_v2a.media_identity import MediaIdentity, identify
+from otio_v2a.prompts import Ask
+from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
+from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling
+from otio_v2a_engine.lengths import position
+from otio_v2a_engine.specs import FAKE
+
+FAKE_PLAN = PlanOptions(engine="fake")
+RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(50), Fraction(60000, 1001)]
+CUT = SimpleNamespace(skipped=())
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Path:
+    path = tmp_path / "a.mov"
+    path.write_bytes(b"m" * 3_000_000)
+    return path
+
+
+def make_span(movie: Path, **changes) -> ClipSpan:
+    span = ClipSpan(
+        clip_id="c1",
+        name="SH010",
+        track="V1",
+        record_start_s=Fraction(10),
+        duration_s=Fraction(4),
+        rate=Fraction(25),
+        media=MediaFile(str(movie), Fraction(25), Fraction(60)),
+        source_start_s=Fraction(20),
+    )
+    return replace(span, **changes)
+
+
+def ask(span: ClipSpan, role: Role = Role.FX, *, takes: int = 1, seed: int = 7, **prompt) -> Ask:
+    return Ask(span, PromptSpec(role=role, **prompt), seed=seed, takes=takes)
+
+
+def only(made: jobs.Plan) -> jobs.GenerationJob:
+    (job,) = made.jobs
+    return job
+
+
+def test_a_job_covers_its_clip_and_half_a_second_on_both_sides(movie):
+    job = only(plan(CUT, [ask(make_span(movie), text="rain")], options=FAKE_PLAN))
+    # 0.5 s at 25 fps is 12.5 frames, rounded to 13.
+    assert (job.handle_before, job.handle_after) == (24960, 24960)
+    assert (job.record_start, job.span_samples) == (480000, 192000)
+    assert job.request == RenderRequest(
+        Picture(str(movie), start_s=Fraction(20) - Fraction(13, 25), last_s=Fraction(60) - Fraction(1, 25)),
+        PromptSpec("rain"),
+        n_samples=24960 + 192000 + 24960,
+        seed=7,
+    )
+    assert job.estimated_s == pytest.approx(241920 / 48000 * FAKE.info.cost_factor)
+
+
+@given(
+    rate=st.sampled_from(RATES),
+    sample_rate=st.sampled_from([48000, 44100, 16000]),
+    starts=st.lists(st.integers(1, 5000), min_size=2, max_size=5),
+    handles=st.fractions(0, 3),
+)
+def test_clips_that_touch_share_their_border_sample_at_every_rate(tmp_path_factory, rate, sample_rate, starts, handles):
+    media = tmp_path_factory.getbasetemp() / "touching.mov"
+    media.touch()
+    frame, spans = 0, []
+    for number, length in enumerate(starts):
+        spans.append(
+            ClipSpan(f"c{number}", "n", "V1", frame / rate, length / rate, rate, MediaFile(str(media), rate, None))
+        )
+        frame += length
+    options = PlanOptions(engine="fake", sample_rate=sample_rate, handles_s=handles)
+    made = plan(CUT, [ask(span) for span in spans], options=options).jobs
+    end = 0
+    for job, span in zip(made, spans, strict=True):
+        assert job.record_start == end
+        end = job.record_start + job.span_samples
+        assert job.request.n_samples == job.handle_before + job.span_samples + job.handle_after
+        frames = (job.record_start - job.handle_before) / Fraction(sample_rate) * rate
+        assert abs(frames - round(frames)) <= rate / sample_rate, "a handle begins on a frame"
+        # The picture at the clip's first sample is its first frame, to within a sample.
+        shown = job.request.picture.start_s + Fraction(job.handle_before, sample_rate)
+        assert abs(shown - span.source_start_s) <= Fraction(1, sample_rate)
+    assert end == position(frame / rate, sample_rate)
+
+
+def test_a_handle_does_not_reach_before_the_timeline(movie):
+    job = only(plan(CUT, [ask(make_span(movie, record_start_s=Fraction(2, 25)))], options=FAKE_PLAN))
+    assert (job.handle_before, job.record_start) == (3840, 3840)
+    assert job.request.picture.start_s == Fraction(20) - Fraction(2, 25)
+    first = only(plan(CUT, [ask(make_span(movie, record_start_s=Fraction(0)))], options=FAKE_PLAN))
+    assert first.handle_before == 0
+
+
+def test_handles_can_be_none(movie):
+    options = replace(FAKE_PLAN, handles_s=Fraction(0))
+    job = only(plan(CUT, [ask(make_span(movie, dissolve_after_s=Fraction(1)))], options=options))
+    assert (job.handle_before, job.handle_after, job.request.n_samples) == (0, 0, 192000)
+
+
+def test_a_handle_covers_the_transition_beside_it(movie):
+    span = make_span(movie, dissolve_before_s=Fraction(1), dissolve_after_s=Fraction(1, 25))
+    job = only(plan(CUT, [ask(span)], options=FAKE_PLAN))
+    assert (job.handle_before, job.handle_after) == (48000, 24960)
+
+
+def test_a_reversed_clip_has_its_handles_in_its_own_direction(movie):
+    job = only(plan(CUT, [ask(make_span(movie, speed=Fraction(-2)))], options=FAKE_PLAN))
+    assert job.request.picture.start_s == Fraction(20) + 2 * Fraction(13, 25)
+    assert job.request.picture.media_time(Fraction(13, 25)) == 20
+
+
+def test_clips_whose_media_ends_within_a_handle_are_noted_once(movie):
+    spans = [
+        make_span(movie, name="whole"),
+        make_span(movie, clip_id="c2", name="head", source_start_s=Fraction(0)),
+        make_span(movie, clip_id="c3", name="tail", source_start_s=Fraction(56)),
+    ]
+    made = plan(CUT, [ask(span, takes=2) for span in spans], options=FAKE_PLAN)
+    assert made.notes == ("the media ends within the handles of head, tail: its first or last picture is held there",)
+
+
+def test_shots_become_cuts_in_request_time_and_are_looked_for_once_a_clip(movie):
+    asked = []
+
+    def finder(span: ClipSpan) -> tuple[Shot, ...]:
+        asked.append(span.clip_id)
+        return (Shot(Fraction(0), Fraction(1)), Shot(Fraction(1), Fraction(2)), Shot(Fraction(3), Fraction(1)))
+
+    made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.AMB)], options=FAKE_PLAN, shots=finder)
+    assert asked == ["c1"]
+    handle = Fraction(13, 25)
+    assert [job.request.picture.cuts_s for job in made.jobs] == [(handle + 1, handle + 3)] * 2
+
+
+def test_each_take_has_its_own_seed_and_hash(movie):
+    made = plan(CUT, [ask(make_span(movie), takes=3)], options=FAKE_PLAN).jobs
+    assert [job.take for job in made] == [1, 2, 3]
+    assert made[0].request.seed == 7
+    assert len({job.request.seed for job in made}) == 3
+    assert len({job.content_hash for job in made}) == 3
+
+
+def test_more_takes_keep_the_ones_there_are(movie):
+    two = plan(CUT, [ask(make_span(movie), takes=2)], options=FAKE_PLAN).jobs
+    three = plan(CUT, [ask(make_span(movie), takes=3)], options=FAKE_PLAN).jobs
+    assert [job.content_hash for job in three[:2]] == [job.content_hash for job in two]
+
+
+def test_a_stem_that_the_engine_cannot_make_is_skipped_and_the_right_engine_named(movie):
+    made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=PlanOptions(engine="small"))
+    assert [job.role for job in made.jobs] == [Role.FX]
+    assert made.skipped == (Skipped("SH010", "V1", "engine small does not make MUS; choose fake for it"),)
+
+
+def test_a_role_can_have_an_engine_of_its_own(movie):
+    options = PlanOptions(engine="small", role_engines={Role.MUS: "fake"})
+    made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=options)
+    assert [(job.role, job.engine) for job in made.jobs] == [(Role.FX, "small"), (Role.MUS, "fake")]
+
+
+def test_a_clip_whose_media_is_gone_is_skipped_and_the_others_are_planned(movie):
+    gone = make_span(movie, clip_id="c2", name="SH020", media=MediaFile("/nowhere/b.mov"))
+    earlier = Skipped("SH030", "V1", "it is disabled")
+    made = plan(SimpleNamespace(skipped=(earlier,)), [ask(gone), ask(make_span(movie))], options=FAKE_PLAN)
+    assert [job.clip_name for job in made.jobs] == ["SH010"]
+    reason = "/nowhere/b.mov cannot be read: No such file or directory; relink the clip and run again"
+    assert made.skipped == (earlier, Skipped("SH020", "V1", reason))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "smal"}, "there is no engine 'smal'; installed: fake, small"),
+        ({"engine": "fake", "device": "cuda"}, "engine fake runs on cpu, not cuda"),
+        ({"engine": "small", "sample_rate": 44100}, "engine small renders at 48000 Hz, not 44100"),
+        ({"engine": "fake", "channels": 6}, "engine fake renders 1 or 2 channels, not 6"),
+        ({"engine": "fake", "handles_s": Fraction(-1)}, "handles must be 0 to 60 seconds, not -1"),
+        ({"role_engines": {Role.MUS: "band"}}, "there is no engine 'band'"),
+    ],
+)
+def test_impossible_options_are_refused_in_words(movie, options, message):
+    with pytest.raises(PlanError) as caught:
+        plan(CUT, [ask(make_span(movie))], options=PlanOptions(**options))
+    assert message in str(caught.value)
+
+
+def test_a_clip_shorter_than_a_sample_is_refused_by_name(movie):
+    with pytest.raises(PlanError, match="clip 'SH010' on 'V1' is shorter than one sample"):
+        plan(CUT, [ask(make_span(movie, duration_s=Fraction(1, 10**6)))], options=FAKE_PLAN)
+
+
+def test_the_plan_words_itself(movie):
+    made = plan(CUT, [ask(make_span(movie), text="rain", takes=2)], options=FAKE_PLAN)
+    first, second, total = made.describe()
+    assert first == 'SH010 FX take 1: 4.00 s with fake "rain", seed 7'
+    assert second.startswith("SH010 FX take 2: 4.00 s")
+    assert total == "2 of 2 renders to do, about 0 s on two CPU cores"
+
+
+# --- the content hash -------------------------------------------------------------------------------------------
+
+REQUEST = RenderRequest(
+    Picture("/m/a.mov", Fraction(1), Fraction(2), Fraction(0), Fraction(9), (Fraction(1),), Fraction(24), 7),
+    PromptSpec("rain", "music", Role.DX, "hello"),
+    n_samples=4800,
+    sample_rate=48000,
+    channels=2,
+    seed=3,
+    sampling=Sampling(steps=4, guidance=2.0),
+)
+IDENTITY = MediaIdentity("/m/a.mov", n_bytes=10, mtime_ns=11, digest="aa")
+
+
+def hashed(request=REQUEST, media=IDENTITY, engine=FAKE.info, before=100, after=200) -> str:
+    return content_hash(request, media=media, engine=engine, handle_before=before, handle_after=after)
+
+
+def with_picture(**changes):
+    return {"request": replace(REQUEST, picture=replace(REQUEST.picture, **changes))}
+
+
+def with_prompt(**changes):
+    return {"request": replace(REQUEST, prompt=replace(REQUEST.prompt, **changes))}
+
+
+CHANGES = {
+    "picture.start_s": with_picture(start_s=Fraction(1, 3)),
+    "picture.speed": with_picture(speed=Fraction(-2)),
+    "picture.first_s": with_picture(first_s=Fraction(1, 2)),
+    "picture.last_s": with_picture(last_s=None),
+    "picture.cuts_s": with_picture(cuts_s=()),
+    "picture.sequence_rate": with_picture(sequence_rate=Fraction(25)),
+    "picture.sequence_first": with_picture(sequence_first=8),
+    "prompt.text": with_prompt(text="Rain"),
+    "prompt.negative_text": with_prompt(negative_text=""),
+    "prompt.role": with_prompt(role=Role.FX),
+    "prompt.transcript": with_prompt(transcript="bye"),
+    "n_samples": {"request": replace(REQUEST, n_samples=4801)},
+    "sample_rate": {"request": replace(REQUEST, sample_rate=44100)},
+    "channels": {"request": replace(REQUEST, channels=1)},
+    "seed": {"request": replace(REQUEST, seed=4)},
+    "sampling.steps": {"request": replace(REQUEST, sampling=Sampling(5, 2.0))},
+    "sampling.guidance": {"request": replace(REQUEST, sampling=Sampling(4, 2.5))},
+    "media.path": {"media": replace(IDENTITY, path="/m/b.mov")},
+    "media.n_bytes": {"media": replace(IDENTITY, n_bytes=12)},
+    "media.mtime_ns": {"media": replace(IDENTITY, mtime_ns=12)},
+    "media.digest": {"media": replace(IDENTITY, digest="ab")},
+    "media.sequence": {"media": replace(IDENTITY, sequence="1 at 24")},
+    "engine.name": {"engine": replace(FAKE.info, name="other")},
+    "engine.version": {"engine": replace(FAKE.info, version="2")},
+    "handle_before": {"before": 101},
+    "handle_after": {"after": 201},
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_everything_that_shapes_the_sound_changes_the_hash(name):
+    assert hashed(**CHANGES[name]) != hashed()
+
+
+def test_no_field_of_a_request_is_forgotten():
+    """A field added to the contract must be put in the list above, or be known not to matter."""
+    names = {f.name for f in fields(RenderRequest)} - {"picture", "prompt", "sampling"}
+    for part in ("picture", "prompt", "sampling"):
+        names |= {f"{part}.{f.name}" for f in fields(type(getattr(REQUEST, part)))}
+    names |= {f"media.{f.name}" for f in fields(MediaIdentity)}
+    assert names - set(CHANGES) == {"picture.path"}  # stands in the media's identity
+
+
+def test_the_hash_of_today_is_the_hash_of_tomorrow():
+    assert hashed() == "b8bbfb2a8913e7dbf763116d3940f323c97342a8b548b696e21d4bcd09695988"
+
+
+@pytest.mark.parametrize(
+    ("ability", "changes"),
+    [
+        ("takes_text", with_prompt(text="anything")),
+        ("takes_negative_text", with_prompt(negative_text="anything")),
+        ("takes_transcript", with_prompt(transcript="anything")),
+    ],
+)
+def test_what_an_engine_does_not_take_does_not_matter(ability, changes):
+    deaf = replace(FAKE.info, **{ability: False})
+    assert hashed(engine=deaf, **changes) == hashed(engine=deaf)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "renamed"}, {"clip_id": "c9"}, {"track": "V7"}, {"index": 5}, {"record_start_s": Fraction(100)}],
+    ids=str,
+)
+def test_renaming_or_moving_a_clip_keeps_its_takes(movie, change):
+    before = only(plan(CUT, [ask(make_span(movie))], options=FAKE_PLAN))
+    after = only(plan(CUT, [ask(make_span(movie, **change))], options=FAKE_PLAN))
+    assert after.content_hash == before.content_hash
+    assert after.record_start == position(change.get("record_start_s", Fraction(10)), 48000)
+
+
+def test_moving_a_clip_by_a_frame_at_2997_renders_anew_only_when_its_length_in_samples_changes(movie):
+    rate = Fraction(30000, 1001)
+    made = {}
+    for frame in range(30, 40):
+        span = make_span(movie, record_start_s=frame / rate, duration_s=31 / rate, rate=rate)
+        job = only(plan(CUT, [ask(span)], options=FAKE_PLAN))
+        shape = (job.handle_before, job.span_samples, job.handle_after)
+        made.setdefault(shape, set()).add(job.content_hash)
+    assert len(made) > 1
+    assert all(len(hashes) == 1 for hashes in made.values())
+
+
+def test_touched_or_replaced_media_has_another_identity(movie):
+    def identity() -> MediaIdentity:
+        found = identify(MediaFile(str(movie)))
+        assert isinstance(found, MediaIdentity)
+        return found
+
+    first = identity()
+    assert identity() == first
+    state = movie.stat()
+    for offset in (0, 2_999_999):
+        with movie.open("r+b") as file:
+            file.seek(offset)
+            file.write(b"X")
+        os.utime(movie, ns=(state.st_atime_ns, state.st_mtime_ns))
+        assert identity().digest != first.digest, offset
+        movie.write_bytes(b"m" * 3_000_000)
+        os.utime(movie, ns=(state.st_atime_ns, state.st_mtime_ns))
+        assert identity() == first
+    os.utime(movie, ns=(1, 1))
+    assert identity() != first
+
+
+def test_an_image_sequence_changes_with_any_of_its_images(tmp_path):
+    for number in range(1001, 1005):
+        (tmp_path / f"shot.{number}.png").write_bytes(b"image")
+    (tmp_path / "shot.1002.png.bak").write_bytes(b"other")
+    media = MediaFile(str(tmp_path / "shot.%04d.png"), Fraction(24), Fraction(4, 24), 1001)
+    first = identify(media)
+    assert isinstance(first, MediaIdentity)
+    assert first.n_bytes == 20
+    (tmp_path / "shot.1002.png.bak").write_bytes(b"changed")
+    assert identify(media) == first
+    (tmp_path / "shot.1003.png").write_bytes(b"IMAGE")
+    os.utime(tmp_path / "shot.1003.png", ns=(5, 5))
+    assert identify(media) != first
+    assert "no image of this sequence" in str(identify(replace(media, path=str(tmp_path / "other.%04d.png"))))
