@@ -1,0 +1,147 @@
+"""Owns writing sound as 24-bit broadcast wave files: dither, constant memory, all or nothing. Knows no timeline."""
+
+import math
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from otio_v2a.errors import StemError
+from otio_v2a.riff import RF64_LIMIT, BroadcastInfo, finish_header, start_header
+from otio_v2a_engine.lengths import position
+
+__all__ = ["WrittenSound", "atomic_file", "time_reference", "write_bwf"]
+
+_FULL_SCALE = 2**23
+_SLICE = 65536
+
+
+@dataclass(frozen=True)
+class WrittenSound:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        n_samples: its length per channel.
+        peak: highest absolute sample value before rounding; 1.0 is full scale.
+        clipped: number of sample values beyond full scale, held at full scale.
+    """
+
+    path: Path
+    n_samples: int
+    peak: float
+    clipped: int
+
+    @property
+    def peak_dbfs(self) -> float:
+        """The peak in dBFS; minus infinity for silence."""
+        return 20 * math.log10(self.peak) if self.peak > 0 else -math.inf
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside `path` that takes its place, synced to disk, when the block ends without an error.
+
+    A failure leaves what was at `path`. A symlink at `path` is replaced; its target is never written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.partial")
+    # O_EXCL neither follows nor reuses what somebody may have planted under the name.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bwf(
+    path: Path,
+    blocks: Iterable[npt.NDArray[np.floating]],
+    *,
+    sample_rate: int,
+    channels: int,
+    info: BroadcastInfo,
+    dither_seed: int = 0,
+    rf64_limit: int = RF64_LIMIT,
+) -> WrittenSound:
+    """Write blocks of sound as a 24-bit broadcast wave file; one block is held in memory at a time.
+
+    Samples get triangular dither of +-1 step (the same for the same `dither_seed`, however the blocks are cut);
+    exact zeros stay zeros, so that silence stays digital silence. A file over `rf64_limit` bytes is RF64.
+
+    Args:
+        path: where it goes; written beside and renamed.
+        blocks: `(channels, n)` arrays, 1.0 is full scale.
+        sample_rate: Hz.
+        channels: number of channels of every block.
+        info: timecode and provenance.
+        dither_seed: seed of the dither noise.
+        rf64_limit: largest plain RIFF size in bytes.
+
+    Raises:
+        StemError: a block has another shape or values that are not finite, or the disk refuses.
+    """
+    noise = np.random.Generator(np.random.Philox(dither_seed))
+    n_samples, peak, clipped = 0, 0.0, 0
+    try:
+        with atomic_file(path) as file:
+            data_offset = start_header(file, info, sample_rate=sample_rate, channels=channels)
+            for block in blocks:
+                if block.ndim != 2 or block.shape[0] != channels:
+                    raise StemError(f"{path}: a block of sound has shape {block.shape}, not ({channels}, n)")
+                for start in range(0, block.shape[1], _SLICE):
+                    part = block[:, start : start + _SLICE].T.astype(np.float64)
+                    part_peak = float(np.abs(part).max())
+                    if not math.isfinite(part_peak):
+                        raise StemError(f"{path}: the sound holds values that are not finite; render the take again")
+                    peak = max(peak, part_peak)
+                    clipped += int((np.abs(part) > 1).sum()) if part_peak > 1 else 0
+                    file.write(_to_bytes(part, noise))
+                n_samples += block.shape[1]
+            if n_samples == 0:
+                raise StemError(f"{path}: there is no sound to write")
+            finish_header(
+                file, data_offset=data_offset, n_samples=n_samples, frame_bytes=3 * channels, rf64_limit=rf64_limit
+            )
+    except OSError as error:
+        raise StemError(f"{path} cannot be written: {error}") from error
+    return WrittenSound(path=path, n_samples=n_samples, peak=peak, clipped=clipped)
+
+
+def _to_bytes(part: npt.NDArray[np.float64], noise: np.random.Generator) -> bytes:
+    """Samples `(n, channels)` as interleaved little-endian 24-bit integers."""
+    uniform = noise.random((*part.shape, 2))
+    steps = np.where(part == 0.0, 0.0, part * _FULL_SCALE + uniform[..., 0] - uniform[..., 1])
+    whole = np.clip(np.rint(steps), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i4")
+    return np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+def time_reference(absolute_s: Fraction, sample_rate: int) -> int:
+    """Samples since midnight of a time of day, wrapped at 24 hours; times before midnight belong to the day before."""
+    return position(absolute_s, sample_rate) % (86400 * sample_rate)
