@@ -32,7 +32,7 @@ def onsets(picture: Picture, n_samples: int, *, cancelled: Callable[[], bool] = 
     request = RenderRequest(picture=picture, prompt=PromptSpec("knock"), n_samples=n_samples, channels=1)
     sound = FakeEngine("cpu").render(request, on_progress=lambda _: None, cancelled=cancelled).samples[0]
     loud = np.flatnonzero(np.abs(sound) > 0.3)
-    return [int(at) for at, before in zip(loud, [-RATE, *loud[:-1]], strict=True) if at - before > RATE // 100]
+    return [int(at) for at in loud[np.diff(loud, prepend=-RATE) > RATE // 100]]
 
 
 @pytest.mark.parametrize(
