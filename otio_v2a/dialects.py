@@ -55,17 +55,20 @@ Lengths = Callable[[RetimeRule], Sequence[tuple[Fraction | int, bool]]]
 """Per top-level track its length under a rule, and whether it holds a clip whose length the rule changes."""
 
 
-def detect(timeline: otio.schema.Timeline, *, lengths: Lengths) -> Dialect:
+def detect(timeline: otio.schema.Timeline, *, lengths: Lengths | None) -> Dialect:
     """The dialect of a timeline: its host by metadata, cross-checked against the lengths of its tracks.
 
     Picture and sound of one cut usually end together. When retimed tracks match another track exactly under the
-    rule that the host is not known for, and none does under its own, the lengths win.
+    rule that the host is not known for, and none does under its own, the lengths win. `lengths` is None when no
+    clip is retimed.
     """
     host = _host(timeline)
     if host is Host.PLAIN:
         return Dialect()
     rule = _RULES[host]
     other = RetimeRule.SOURCE if rule is RetimeRule.RECORD else RetimeRule.RECORD
+    if lengths is None:
+        return Dialect(host, rule, f"{host} metadata")
     own = lengths(rule)
     if any(is_retimed for _, is_retimed in own) and _matches(own) == 0 and _matches(lengths(other)) > 0:
         return Dialect(host, other, f"{host} metadata, but its retimed tracks end with the others only when {other}")
@@ -93,4 +96,4 @@ def _host(timeline: otio.schema.Timeline) -> Host:
 
 
 def _of(metadata: Mapping[str, Any]) -> Host | None:
-    return next((host for key, host in _KEYS.items() if key in metadata), None)
+    return next((host for key, host in _KEYS.items() if key in metadata), None) if len(metadata) else None

@@ -7,10 +7,10 @@ Record frame n is the instant n. Playing forwards it shows what lies just after 
 lies just before it, so that a reversed clip begins with its last source frame. `lean` keeps which of the two holds.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
-__all__ = ["IDENTITY", "Frames", "TimeMap", "ceil_frames", "scalar"]
+__all__ = ["IDENTITY", "Frames", "TimeMap", "ceil_frames", "scalar", "tidy"]
 
 Frames = int | Fraction
 """A position or length in frames of the timeline's rate."""
@@ -21,15 +21,18 @@ def ceil_frames(value: Frames) -> int:
     return value if type(value) is int else -(-value.numerator // value.denominator)
 
 
+def tidy(value: Frames) -> Frames:
+    """The same value, as an int when it is whole."""
+    return value.numerator if value.denominator == 1 else value
+
+
 def scalar(value: float) -> Frames:
     """The speed that an editor meant by a float: 1.1 is 11/10, 0.333333333333 is 1/3."""
-    fraction = Fraction(value).limit_denominator(10**7)
-    return fraction.numerator if fraction.denominator == 1 else fraction
+    return tidy(Fraction(value).limit_denominator(10**7))
 
 
-@dataclass(frozen=True, slots=True)
-class TimeMap:
-    """`inner = offset + speed * record`.
+class TimeMap(NamedTuple):
+    """`inner = offset + speed * record` (a tuple, because a cut has one per clip).
 
     Attributes:
         offset: inner time at record frame 0.
@@ -56,22 +59,24 @@ class TimeMap:
             return TimeMap(source, 0, 1)
         first = source if speed > 0 else source - speed * length
         lean = self.lean if speed > 0 else -self.lean
-        return TimeMap(first + speed * (self.offset - at), speed * self.speed, lean)
+        return TimeMap(tidy(first + speed * (self.offset - at)), tidy(speed * self.speed), lean)
 
-    def frames(self, start: Frames, end: Frames, *, window: tuple[int, int]) -> tuple[int, int]:
-        """The record frames inside `window` that show this level's `[start, end)`; empty when first >= last."""
-        low, high = window
+    def frames(self, start: Frames, end: Frames, *, first: int, last: int) -> tuple[int, int]:
+        """The record frames of `[first, last)` that show this level's `[start, end)`; empty when not ascending."""
         speed = self.speed
         if speed == 1:
-            first, last = ceil_frames(start - self.offset), ceil_frames(end - self.offset)
+            low, high = start - self.offset, end - self.offset
+            if type(low) is not int or type(high) is not int:
+                low, high = ceil_frames(low), ceil_frames(high)
         elif speed == 0:
             held = self.offset
-            shown = start <= held < end if self.lean > 0 else start < held <= end
-            return window if shown else (low, low)
+            is_shown = start <= held < end if self.lean > 0 else start < held <= end
+            return (first, last) if is_shown else (first, first)
         else:
-            edges = (start, end) if speed > 0 else (end, start)
-            first, last = (ceil_frames(Fraction(edge - self.offset) / speed) for edge in edges)
-        return max(first, low), min(last, high)
+            near, far = (start, end) if speed > 0 else (end, start)
+            low = ceil_frames(Fraction(near - self.offset) / speed)
+            high = ceil_frames(Fraction(far - self.offset) / speed)
+        return (low if low > first else first), (high if high < last else last)
 
 
 IDENTITY = TimeMap(0, 1)

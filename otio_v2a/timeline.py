@@ -3,37 +3,37 @@
 What cannot be mapped is skipped by clip name, track and reason; only a file that is unreadable as a whole raises.
 """
 
-import hashlib
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import ceil
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import opentimelineio as otio
 
-from otio_v2a import guard
+from otio_v2a import guard, loading
+from otio_v2a.assembly import Assembly, clip_ids
 from otio_v2a.dialects import Dialect, RetimeRule, detect
 from otio_v2a.errors import CutError, MediaError
 from otio_v2a.mapping import Frames
 from otio_v2a.media import IMAGE_SUFFIXES, MOVIE_SUFFIXES, find_sequence, images_in, probe, split_pattern
-from otio_v2a.references import Located, Locator, Unusable, rate_of, seconds_of, url_of
-from otio_v2a.spans import ClipSpan, CutTiming, MediaFile, Skipped, SpanMarker
-from otio_v2a.visibility import Cover
-from otio_v2a.walk import Clock, Leaf, Walker, is_generated
+from otio_v2a.references import Clock, Locator, Unusable, rate_of, url_of
+from otio_v2a.spans import ClipSpan, CutTiming, MediaFile, Skipped
+from otio_v2a.walk import Walker, is_generated
 
 __all__ = ["Cut", "ReadOptions", "clips_by_id", "from_movie", "read"]
 
-_NOTHING: Any = MappingProxyType({})
 _STANDARD_RATES = (
     *(Fraction(base * 1000, 1001) for base in (24, 30, 60)),
     *map(Fraction, (24, 25, 30, 48, 50, 60)),
 )
+_SLOWEST_EDIT, _FASTEST_EDIT = 6, 240
+"""OTIO's default rate is 1: a start or gap at such a rate says nothing about the edit."""
+_ITEMS_ASKED = 200
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Cut:
         skipped: what is not, and why.
         dialect: who wrote it, and how its retimes were read.
         notes: choices made while reading that the user should know.
+        media_base: the folder where its relative references start; of a bundle, where that is unpacked. None is
+            the folder of `path`.
     """
 
     path: Path
@@ -77,7 +79,19 @@ class Cut:
     spans: tuple[ClipSpan, ...]
     skipped: tuple[Skipped, ...]
     dialect: Dialect
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    media_base: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A loaded timeline and where its media are."""
+
+    timeline: otio.schema.Timeline
+    base: Path
+    roots: tuple[Path, ...] = ()
+    known: tuple[str, MediaFile] | None = None
+    has_own_metadata: bool = True
 
 
 def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
@@ -88,27 +102,27 @@ def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
     """
     path = Path(os.path.abspath(path))
     suffix = path.suffix.lower()
-    if suffix in MOVIE_SUFFIXES or split_pattern(str(path)) or (path.is_dir() and suffix != ".otiod"):
-        return from_movie(path, options=options)
     if suffix == ".otioz":
         bundle = guard.Bundle(path, cache=options.cache_dir or _cache_dir())
-        timeline = _parse(bundle.cut_bytes(), path)
+        timeline = loading.load_bytes(bundle.cut_bytes(), path)
         base = bundle.extract()
-        return _cut(timeline, path, options, Locator(base=base, roots=(base,)))
+        return _cut(_Source(timeline, base, roots=(base,)), path, options)
     if suffix == ".otiod":
-        timeline = _parse(guard.read_bytes(path / "content.otio"), path)
-        return _cut(timeline, path, options, Locator(base=path, roots=(path,)))
-    if suffix in IMAGE_SUFFIXES:
-        raise CutError(f"{path}: is one image; give the sequence as {path.stem}.%04d{suffix} or its folder")
-    data = guard.read_bytes(path)
-    timeline = _parse(data, path) if suffix == ".otio" else _adapt(path)
-    return _cut(timeline, path, options, Locator(base=path.parent, roots=options.media_roots))
+        timeline = loading.load_bytes(guard.read_bytes(path / "content.otio"), path)
+        return _cut(_Source(timeline, path, roots=(path,)), path, options)
+    if suffix in MOVIE_SUFFIXES or suffix in IMAGE_SUFFIXES or path.is_dir():
+        return from_movie(path, options=options)
+    timeline, data = loading.load(path)
+    has_own_metadata = data is None or b"otio_v2a" in data
+    source = _Source(timeline, path.parent, roots=options.media_roots, has_own_metadata=has_own_metadata)
+    return _cut(source, path, options)
 
 
 def from_movie(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
-    """A cut of one clip that shows a whole movie, or a pattern or folder of numbered images.
+    """A cut of one clip that shows a whole movie, or a pattern (`a.%04d.exr`, `a.####.exr`) or folder of images.
 
-    The edit rate is the movie's; a rate that no editor counts in becomes the nearest that one does.
+    It starts at the movie's own timecode. The edit rate is the movie's; a rate that no editor counts in becomes the
+    nearest that one does.
 
     Raises:
         CutError: the movie cannot be read.
@@ -116,31 +130,28 @@ def from_movie(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
     path = Path(os.path.abspath(path))
     reference: otio.core.MediaReference
     try:
-        pattern = split_pattern(str(path)) or (images_in(path) if path.is_dir() else None)
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES
+        pattern = images_in(path) if path.is_dir() else split_pattern(str(path)) if is_image else None
         if pattern is not None:
             media, reference = _images(pattern, options.image_rate)
+        elif is_image:
+            raise MediaError(f"{path}: is one image; give the sequence as name.%04d{path.suffix}, or its folder")
         else:
-            media = probe(path)
-            if media.rate is None or media.duration_s is None:
-                raise MediaError(f"{path}: does not say how long it is; rewrap it (ffmpeg -i in -c copy out.mov)")
-            reference = otio.schema.ExternalReference(path.as_uri())
+            media, reference = probe(path), otio.schema.ExternalReference(path.as_uri())
+        if media.rate is None or media.duration_s is None:
+            raise MediaError(f"{path}: does not say how long it is; rewrap it (ffmpeg -i in -c copy out.mov)")
     except (MediaError, OSError) as error:
         raise CutError(str(error)) from error
-    assert media.rate is not None
-    assert media.duration_s is not None
-    rate = _edit_rate(media.rate)
-    start = round((media.timecode_s or 0) * rate)
-    length = max(ceil(media.duration_s * rate), 1)
-    float_rate = float(rate)
-    reference.available_range = otio.opentime.TimeRange(
-        otio.opentime.RationalTime(start, float_rate), otio.opentime.RationalTime(length, float_rate)
-    )
-    clip = otio.schema.Clip(path.stem, reference, reference.available_range)
+    own = media.rate
+    rate = own if own.denominator == 1 else min(_STANDARD_RATES, key=lambda standard: abs(standard - own))
+    start = otio.opentime.RationalTime(round((media.timecode_s or 0) * rate), float(rate))
+    length = otio.opentime.RationalTime(max(ceil(media.duration_s * rate), 1), float(rate))
+    reference.available_range = otio.opentime.TimeRange(start, length)
     track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
-    track.append(clip)
-    timeline = otio.schema.Timeline(path.stem, global_start_time=otio.opentime.RationalTime(start, float_rate))
+    track.append(otio.schema.Clip(path.stem, reference, reference.available_range))
+    timeline = otio.schema.Timeline(path.stem, global_start_time=start)
     timeline.tracks.append(track)
-    return _cut(timeline, path, options, Locator(base=path.parent, known={url_of(reference): media}))
+    return _cut(_Source(timeline, path.parent, known=(url_of(reference), media)), path, options)
 
 
 def clips_by_id(timeline: otio.schema.Timeline) -> dict[str, otio.schema.Clip]:
@@ -149,13 +160,48 @@ def clips_by_id(timeline: otio.schema.Timeline) -> dict[str, otio.schema.Clip]:
     A clip seen in several parts has spans `<id>-1`, `<id>-2` ...; it stands here under `<id>`. Opens no media.
     """
 
-    def unknown(clip: otio.schema.Clip) -> tuple[Fraction, Fraction]:
+    def unknown(clip: otio.schema.Clip) -> tuple[Frames, Frames]:
         raise Unusable("nobody asks how long it is")
 
-    walker = Walker(Clock(_timeline_rate(timeline)), rule=RetimeRule.RECORD, media_seconds=unknown)
+    walker = Walker(Clock(_edit_rate(timeline)), rule=RetimeRule.RECORD, media_range=unknown)
     walker.walk(timeline)
-    assembly = _Assembly(Fraction(1), Fraction(0), 0, Locator(base=Path()), ReadOptions())
-    return {assembly._clip_id(leaf): leaf.clip for leaf in walker.leaves}
+    leaves = walker.leaves
+    return {clip_id: leaf.clip for clip_id, leaf in zip(clip_ids(leaves), leaves, strict=True)}
+
+
+def _cut(source: _Source, path: Path, options: ReadOptions) -> Cut:
+    timeline = source.timeline
+    clock = Clock(_edit_rate(timeline))
+    known = dict([source.known]) if source.known else None
+    locator = Locator(clock, base=source.base, roots=source.roots, known=known)
+
+    def walker(rule: RetimeRule) -> Walker:
+        return Walker(clock, rule=rule, media_range=locator.media_range)
+
+    def lengths(rule: RetimeRule) -> Sequence[tuple[Frames, bool]]:
+        return walker(rule).track_lengths(timeline)
+
+    walk = walker(RetimeRule.RECORD)
+    total = walk.walk(timeline)
+    dialect = detect(timeline, lengths=lengths if walk.has_rated_retimes else None)
+    if dialect.retimes is not RetimeRule.RECORD and walk.has_rated_retimes:
+        walk = walker(dialect.retimes)
+        total = walk.walk(timeline)
+    assembly = Assembly(clock, locator, all_tracks=options.all_tracks, has_own_metadata=source.has_own_metadata)
+    assembly.add(walk.leaves)
+    start_s = _start(timeline, clock)
+    drop_frame = _is_drop_frame(start_s, clock.rate) if options.drop_frame is None else options.drop_frame
+    return Cut(
+        path=path,
+        name=timeline.name or path.stem,
+        timeline=timeline,
+        timing=CutTiming(clock.rate, start_s, clock.seconds(total), drop_frame),
+        spans=assembly.spans,
+        skipped=assembly.skipped,
+        dialect=dialect,
+        notes=assembly.notes,
+        media_base=source.base,
+    )
 
 
 def _images(pattern: tuple[str, str, int], rate: Fraction) -> tuple[MediaFile, otio.core.MediaReference]:
@@ -177,115 +223,19 @@ def _images(pattern: tuple[str, str, int], rate: Fraction) -> tuple[MediaFile, o
     return MediaFile(str(path), rate, (last - first + 1) / rate, first), reference
 
 
-def _edit_rate(rate: Fraction) -> Fraction:
-    if rate.denominator == 1 or rate in _STANDARD_RATES:
-        return rate
-    return min(_STANDARD_RATES, key=lambda standard: abs(standard - rate))
-
-
 def _cache_dir() -> Path:
     root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     try:
         base = Path(root) if root else Path.home() / ".cache"
-    except RuntimeError:
+    except RuntimeError:  # a service account without a home
         base = Path(tempfile.gettempdir())
     return base / "otio-v2a" / "bundles"
 
 
-def _parse(data: bytes, path: Path) -> otio.schema.Timeline:
-    """OTIO's JSON, after the checks that OTIO does not make. Raises CutError."""
-    guard.check_json(data, name=path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CutError(f"{path}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
-    try:
-        found = otio.core.deserialize_json_from_string(text)
-    except Exception as error:
-        raise CutError(_why_unreadable(path, error)) from error
-    return _as_timeline(found, path)
-
-
-def _adapt(path: Path) -> otio.schema.Timeline:
-    """Whatever an installed adapter makes of a file. Raises CutError."""
-    try:
-        found = otio.adapters.read_from_file(str(path))
-    except otio.exceptions.NoKnownAdapterForExtensionError as error:
-        known = sorted(f".{suffix}" for suffix in otio.adapters.suffixes_with_defined_adapters(read=True))
-        raise CutError(
-            f"{path}: no adapter reads {path.suffix or 'a file without extension'}; readable here are "
-            f"{', '.join(known)} and movies. Export .otio, or install the OpenTimelineIO adapter for it"
-        ) from error
-    except Exception as error:  # Adapters are third-party parsers: whatever they raise is about this file.
-        raise CutError(_why_unreadable(path, error)) from error
-    return _as_timeline(found, path)
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    return f"{path}: cannot be read ({str(error) or type(error).__name__}); export it again from the editor"
-
-
-def _as_timeline(found: Any, path: Path) -> otio.schema.Timeline:
-    if isinstance(found, otio.schema.Timeline):
-        return found
-    if isinstance(found, otio.schema.SerializableCollection):
-        timelines = list(found.find_children(descended_from_type=otio.schema.Timeline))
-        if len(timelines) == 1:
-            return timelines[0]
-        names = ", ".join(repr(timeline.name) for timeline in timelines) or "none"
-        raise CutError(f"{path}: holds {len(timelines)} timelines ({names}); export the one that needs sound")
-    timeline = otio.schema.Timeline(getattr(found, "name", "") or path.stem)
-    if isinstance(found, otio.schema.Stack):
-        timeline.tracks = found
-    elif isinstance(found, otio.schema.Track):
-        timeline.tracks.append(found)
-    elif isinstance(found, otio.schema.Clip):
-        track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
-        track.append(found)
-        timeline.tracks.append(track)
-    else:
-        kind = found.schema_name() if hasattr(found, "schema_name") else type(found).__name__
-        raise CutError(f"{path}: holds a {kind}, not a timeline; export the timeline itself")
-    return timeline
-
-
-def _cut(timeline: otio.schema.Timeline, path: Path, options: ReadOptions, locator: Locator) -> Cut:
-    name = timeline.name or path.stem
-    rate = _timeline_rate(timeline)
-    clock = Clock(rate)
-
-    def media_seconds(clip: otio.schema.Clip) -> tuple[Fraction, Fraction]:
-        located = locator.locate(clip)
-        if located.media.duration_s is None:
-            raise Unusable(f"nobody says how long {located.media.path} is; set the clip's range")
-        return located.start_s or Fraction(0), located.media.duration_s
-
-    def lengths(rule: RetimeRule) -> Sequence[tuple[Frames, bool]]:
-        return Walker(clock, rule=rule, media_seconds=media_seconds).track_lengths(timeline)
-
-    dialect = detect(timeline, lengths=lengths)
-    walker = Walker(clock, rule=dialect.retimes, media_seconds=media_seconds)
-    total = walker.walk(timeline)
-    start_s = _start(timeline)
-    assembly = _Assembly(rate, start_s, total, locator, options)
-    assembly.add(walker.leaves)
-    drop_frame = _is_drop_frame(start_s, rate) if options.drop_frame is None else options.drop_frame
-    return Cut(
-        path=path,
-        name=name,
-        timeline=timeline,
-        timing=CutTiming(rate, start_s, total / rate, drop_frame),
-        spans=tuple(assembly.spans),
-        skipped=tuple(assembly.skipped),
-        dialect=dialect,
-        notes=tuple(assembly.notes),
-    )
-
-
-def _start(timeline: otio.schema.Timeline) -> Fraction:
+def _start(timeline: otio.schema.Timeline, clock: Clock) -> Fraction:
     start = timeline.global_start_time
     try:
-        return seconds_of(start) if start is not None else Fraction(0)
+        return clock.seconds(clock.frames(start)) if start is not None else Fraction(0)
     except Unusable:
         return Fraction(0)
 
@@ -298,215 +248,42 @@ def _is_drop_frame(start_s: Fraction, rate: Fraction) -> bool:
     frame = round(start_s * rate)
     minute = round(start_s / 60)
     dropped = minute * 60 * base - (base // 15) * (minute - minute // 10)
-    return frame != 0 and frame == dropped and frame % (60 * base) != 0
+    return frame > 0 and frame == dropped and frame % (60 * base) != 0
 
 
-def _timeline_rate(timeline: otio.schema.Timeline) -> Fraction:
-    """The edit rate: the start timecode's when it is a frame rate, else the one that most picture clips use."""
-    counts: Counter[float] = Counter()
-    for track in timeline.tracks:
-        if isinstance(track, otio.schema.Track) and (track.kind != otio.schema.TrackKind.Video or is_generated(track)):
-            continue
-        for item in track if isinstance(track, otio.core.Composition) else (track,):
-            source_range = getattr(item, "source_range", None)
-            if source_range is not None:
-                counts[source_range.duration.rate] += 1 if isinstance(item, otio.schema.Gap) else 1000
+def _edit_rate(timeline: otio.schema.Timeline) -> Fraction:
+    """The timeline's frame rate.
+
+    A start timecode has it. A start of 0 is often nobody's choice: the clips overrule it when they agree on
+    another. Without a start it is the rate that most picture clips are cut in.
+    """
     start = timeline.global_start_time
-    rates = [start.rate] if start is not None else []
-    rates += [rate for rate, _ in counts.most_common()]
-    for candidate in rates:
-        try:
-            exact = rate_of(candidate)
-        except Unusable:
+    started = _frame_rate(start.rate) if start is not None else None
+    if started is not None and start.value:
+        return started
+    counts: Counter[Fraction] = Counter()
+    for track in timeline.tracks:
+        if not isinstance(track, otio.core.Composition) or is_generated(track):
             continue
-        # OTIO's default rate is 1: a start or a gap at 1 says nothing about the edit.
-        if 6 <= exact <= 240:
-            return exact
-    for clip in timeline.find_clips():
-        available = clip.media_reference.available_range
-        if available is not None and 6 <= available.duration.rate <= 240:
-            return rate_of(available.duration.rate)
-    return Fraction(24)
-
-
-class _Assembly:
-    """Makes spans of leaves: finds media, hides what is covered, names clips."""
-
-    def __init__(self, rate: Fraction, start_s: Fraction, total: int, locator: Locator, options: ReadOptions) -> None:
-        self._rate = rate
-        self._start_s = start_s
-        self._total = total
-        self._locator = locator
-        self._options = options
-        self._seen: Counter[tuple[str, str, str]] = Counter()
-        self._ids: set[str] = set()
-        self.spans: list[ClipSpan] = []
-        self.skipped: list[Skipped] = []
-        self.notes: list[str] = []
-
-    def add(self, leaves: Sequence[Leaf]) -> None:
-        ids = [self._clip_id(leaf) for leaf in leaves]
-        cover = Cover()
-        found: list[tuple[int, int, ClipSpan]] = []
-        skipped: list[tuple[int, Skipped]] = []
-        for position in range(len(leaves) - 1, -1, -1):
-            leaf = leaves[position]
-            try:
-                for part, span in enumerate(self._spans(leaf, ids[position], cover)):
-                    found.append((position, part, span))
-            except Unusable as error:
-                skipped.append((position, Skipped(leaf.clip.name or "(unnamed)", leaf.track, str(error))))
-        found.sort(key=lambda entry: (entry[2].record_start_s, entry[0], entry[1]))
-        self.spans = [span for _, _, span in found]
-        self.skipped = [skip for _, skip in reversed(skipped)]
-
-    def _spans(self, leaf: Leaf, clip_id: str, cover: Cover) -> list[ClipSpan]:
-        if leaf.reason:
-            raise Unusable(leaf.reason)
-        first, last = leaf.frames
-        if first >= last:
-            raise Unusable("it is trimmed away: no frame of it is in the cut")
-        located = self._locator.locate(leaf.clip)
-        whole = self._span(leaf, clip_id, located, (first, last))
-        if located.note:
-            self.notes.append(f"clip {whole.name!r} on {leaf.track!r} {located.note}")
-        if self._options.all_tracks:
-            return [whole]
-        parts, above = cover.free(first, last)
-        if not parts:
-            raise Unusable(f"it is hidden beneath {', '.join(above)}; read all tracks to score it anyway")
-        for start, end in parts:
-            cover.take(start, end, f"{whole.name!r} on {leaf.track!r}")
-        if not above:
-            return [whole]
-        hidden = last - first - sum(end - start for start, end in parts)
-        self.notes.append(
-            f"clip {whole.name!r} on {leaf.track!r}: {hidden} of its {last - first} frames are hidden beneath "
-            f"{', '.join(above)} and not scored"
-        )
-        if len(parts) == 1:
-            return [self._span(leaf, clip_id, located, parts[0])]
-        return [self._span(leaf, f"{clip_id}-{n}", located, part) for n, part in enumerate(parts, start=1)]
-
-    def _span(self, leaf: Leaf, clip_id: str, located: Located, frames: tuple[int, int]) -> ClipSpan:
-        first, last = frames
-        rate = self._rate
-        media = located.media
-        shown_s = leaf.map.at(first) / rate
-        start_s = self._media_start(leaf, located, shown_s)
-        source_s = shown_s - start_s
-        if leaf.map.lean < 0:
-            frame_s = 1 / (media.rate or rate)
-            source_s = source_s - frame_s if leaf.map.speed else (ceil(source_s / frame_s) - 1) * frame_s
-        if media.is_sequence and media.rate is not None:
-            self._check_images(leaf, media, source_s, (last - first) / rate)
-        clip = leaf.clip
-        own = clip.metadata.get("otio_v2a")
-        before, after = leaf.dissolve
-        whole_first, whole_last = leaf.frames
-        return ClipSpan(
-            clip_id=clip_id,
-            name=clip.name or "(unnamed)",
-            track=leaf.track,
-            record_start_s=first / rate,
-            duration_s=(last - first) / rate,
-            rate=rate,
-            media=media,
-            source_start_s=source_s,
-            speed=Fraction(leaf.map.speed),
-            index=leaf.index,
-            metadata=_plain(own) if own is not None else _NOTHING,
-            markers=self._markers(leaf, first, last),
-            dissolve_before_s=before / rate if first == whole_first else Fraction(0),
-            dissolve_after_s=after / rate if last == whole_last else Fraction(0),
-        )
-
-    def _media_start(self, leaf: Leaf, located: Located, shown_s: Fraction) -> Fraction:
-        """What source ranges call the media's first frame."""
-        if located.start_s is not None:
-            return located.start_s
-        media = located.media
-        timecode_s = media.timecode_s
-        if timecode_s is None or media.duration_s is None:
-            return Fraction(0)
-        if timecode_s <= shown_s <= timecode_s + media.duration_s:
-            return timecode_s
-        return Fraction(0)
-
-    def _check_images(self, leaf: Leaf, media: MediaFile, source_s: Fraction, duration_s: Fraction) -> None:
-        assert media.rate is not None
-        ends = (source_s, source_s + duration_s * leaf.map.speed)
-        length = ceil(media.duration_s * media.rate) if media.duration_s is not None else None
-        low, high = int(min(ends) * media.rate), ceil(max(ends) * media.rate) - 1
-        low, high = max(low, 0), max(high, low, 0)
-        if length is not None:
-            low, high = min(low, length - 1), min(high, length - 1)
-        missing = self._locator.missing_image(media, first=low, last=high)
-        if missing is not None:
-            raise Unusable(f"image {missing} of {media.path} is missing; render it or relink the clip")
-
-    def _markers(self, leaf: Leaf, first: int, last: int) -> tuple[SpanMarker, ...]:
-        own = leaf.clip.markers
-        if not own and not leaf.markers:
-            return ()
-        found = []
-        levels = [(marker, leaf.map) for marker in own]
-        levels += [(entry.marker, entry.map) for entry in leaf.markers]
-        for marker, time_map in levels:
-            try:
-                start_s = seconds_of(marker.marked_range.start_time)
-                length_s = seconds_of(marker.marked_range.duration)
-            except Unusable:
+        if isinstance(track, otio.schema.Track) and track.kind != otio.schema.TrackKind.Video:
+            continue
+        for item in islice(track, _ITEMS_ASKED):
+            if isinstance(item, otio.schema.Transition):
                 continue
-            start, length = start_s * self._rate, max(length_s, Fraction(0)) * self._rate
-            record = _record_range(time_map, start, length)
-            if record is None:
-                continue
-            begin, end = record
-            if begin < first:
-                if end <= first:
-                    continue
-                begin = Fraction(first)
-            if begin >= last:
-                continue
-            end = min(end, Fraction(last))
-            found.append(
-                SpanMarker(
-                    name=marker.name,
-                    comment=getattr(marker, "comment", "") or "",
-                    start_s=(begin - first) / self._rate,
-                    duration_s=(end - begin) / self._rate,
-                    metadata=_plain(marker.metadata),
-                )
-            )
-        return tuple(sorted(found, key=lambda marker: marker.start_s))
-
-    def _clip_id(self, leaf: Leaf) -> str:
-        """Depends on names only, so that trimming, moving and our own tracks leave it as it is."""
-        url = url_of(leaf.clip.media_reference)
-        key = (leaf.track, leaf.clip.name, url.replace("\\", "/").rsplit("/", 1)[-1])
-        number = self._seen[key]
-        self._seen[key] += 1
-        text = "\0".join((*key, str(number)))
-        clip_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        while clip_id in self._ids:
-            clip_id = hashlib.blake2b(clip_id.encode(), digest_size=6).hexdigest()
-        self._ids.add(clip_id)
-        return clip_id
+            source_range = item.source_range
+            if source_range is None and isinstance(item, otio.schema.Clip):
+                source_range = item.media_reference.available_range
+            rate = _frame_rate(source_range.duration.rate) if source_range is not None else None
+            if rate is not None:
+                counts[rate] += 1 if isinstance(item, otio.schema.Gap) else _ITEMS_ASKED
+    if started is not None and (len(counts) != 1 or counts[started]):
+        return started
+    return counts.most_common(1)[0][0] if counts else Fraction(24)
 
 
-def _record_range(time_map: Any, start: Fraction, length: Fraction) -> tuple[Fraction, Fraction] | None:
-    speed = time_map.speed
-    if speed == 0:
+def _frame_rate(rate: float) -> Fraction | None:
+    try:
+        exact = rate_of(rate)
+    except Unusable:
         return None
-    ends = sorted(((start - time_map.offset) / speed, (start + length - time_map.offset) / speed))
-    return Fraction(ends[0]), Fraction(ends[1])
-
-
-def _plain(value: Any) -> Any:
-    """OTIO's dictionaries and vectors as plain data."""
-    if hasattr(value, "items"):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (otio._otio.AnyVector, list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+    return exact if _SLOWEST_EDIT <= exact <= _FASTEST_EDIT else None

@@ -1,6 +1,6 @@
-"""Which frames of which layer are seen when layers overlap. Knows record frames only."""
+"""Which frames of which layer are seen when layers overlap. Knows record frames and layer numbers only."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 
 __all__ = ["Cover"]
 
@@ -9,30 +9,35 @@ class Cover:
     """The record frames that are taken already, filled from the top layer down."""
 
     def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._names: list[str] = []
+        # Disjoint (start, end, layer), ascending: one list, because inserting moves what follows.
+        self._taken: list[tuple[int, int, int]] = []
 
-    def free(self, start: int, end: int) -> tuple[list[tuple[int, int]], list[str]]:
-        """The parts of `[start, end)` that nothing covers, ascending, and the names of what covers the rest."""
-        starts, ends = self._starts, self._ends
-        index = bisect_right(ends, start)
-        if index == len(starts) or starts[index] >= end:
+    def add(self, start: int, end: int, layer: int) -> tuple[list[tuple[int, int]], list[int]]:
+        """Take what is free of `[start, end)` for `layer`.
+
+        Returns:
+            The parts taken, ascending, and the layers that cover the rest.
+        """
+        taken = self._taken
+        if not taken or taken[-1][1] <= start:
+            taken.append((start, end, layer))
             return [(start, end)], []
-        parts, names = [], []
-        while index < len(starts) and starts[index] < end:
-            if start < starts[index]:
-                parts.append((start, starts[index]))
-            start = ends[index]
-            names.append(self._names[index])
+        index = bisect_left(taken, (start, start, 0))
+        if index and taken[index - 1][1] > start:
+            index -= 1
+        parts: list[tuple[int, int]] = []
+        above: list[int] = []
+        low = index
+        at = start
+        while index < len(taken) and taken[index][0] < end:
+            next_start, next_end, owner = taken[index]
+            if at < next_start:
+                parts.append((at, next_start))
+            at = next_end
+            above.append(owner)
             index += 1
-        if start < end:
-            parts.append((start, end))
-        return parts, list(dict.fromkeys(names))
-
-    def take(self, start: int, end: int, name: str) -> None:
-        """Cover `[start, end)`, which must be free, with the layer `name`."""
-        index = bisect_right(self._starts, start)
-        self._starts.insert(index, start)
-        self._ends.insert(index, end)
-        self._names.insert(index, name)
+        if at < end:
+            parts.append((at, end))
+        if parts:
+            taken[low:index] = sorted([*taken[low:index], *((first, last, layer) for first, last in parts)])
+        return parts, above

@@ -1,31 +1,38 @@
 """One walk through an OTIO timeline: every picture clip with the record frames that may show it.
 
 Knows OTIO's objects and exact time; knows no media files and not what hides what. OTIO's own range functions are
-not used below the top: `range_in_parent` costs a walk of its own per clip, ignores retimes, and rounds.
+not used: `range_in_parent` costs a walk of its own per clip, and all of them ignore retimes and round.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import count
 from math import isfinite
 from typing import Any
 
 import opentimelineio as otio
 
 from otio_v2a.dialects import RetimeRule
-from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar
-from otio_v2a.references import Unusable, rate_of, seconds_of
+from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
+from otio_v2a.references import Clock, Unusable
 
-__all__ = ["Clock", "Leaf", "MapMarker", "Walker", "is_generated", "track_label"]
+__all__ = ["Leaf", "LevelMarker", "Walker", "is_generated"]
 
 _Clip = otio.schema.Clip
 _Gap = otio.schema.Gap
 _Transition = otio.schema.Transition
+_Track = otio.schema.Track
+_Stack = otio.schema.Stack
 _Composition = otio.core.Composition
+_VIDEO = otio.schema.TrackKind.Video
+
+FOREVER = 1 << 60
+"""A record frame after every other."""
 
 
 @dataclass(frozen=True, slots=True)
-class MapMarker:
+class LevelMarker:
     """A marker and the map of the level it stands on."""
 
     marker: otio.schema.Marker
@@ -40,114 +47,119 @@ class Leaf:
         clip: the OTIO clip.
         track: names of the tracks and stacks above it.
         index: 1-based among the clips of its track.
-        frames: record frames that may show it, half-open; empty when it is trimmed away.
+        first: first record frame that may show it.
+        last: the frame after the last one; not above `first` when it is trimmed away.
         map: its source time against record frames, before the media's own start is subtracted.
+        source: its first source frame, in its own source time.
+        source_length: how much source it plays.
         reason: why it cannot be used, or "".
+        layer: equal for the clips of one track, which never overlap; unlike any other for a clip right in a stack.
         dissolve: frames that a transition shows it before and after its range.
+        layer: number of the composition that holds it; clips of one layer do not overlap unless it is a stack.
         markers: of the levels above it.
     """
 
     clip: otio.schema.Clip
     track: str
     index: int
-    frames: tuple[int, int]
-    map: TimeMap
+    first: int = 0
+    last: int = 0
+    map: TimeMap = IDENTITY
+    source: Frames = 0
+    source_length: Frames = 0
     reason: str = ""
+    layer: int = 0
+    markers: tuple[LevelMarker, ...] = ()
     dissolve: tuple[Frames, Frames] = (0, 0)
-    markers: tuple[MapMarker, ...] = ()
-
-
-class Clock:
-    """OTIO times as frames of the timeline's rate: ints on its grid, exact Fractions off it."""
-
-    def __init__(self, rate: Fraction) -> None:
-        """`rate` is the timeline's, in frames per second."""
-        self.rate = rate
-        self._on_grid: dict[float, bool] = {}
-
-    def frames(self, time: otio.opentime.RationalTime) -> Frames:
-        """A position or length in frames. Raises Unusable when it is no time."""
-        value = time.value
-        try:
-            if self._on_grid[time.rate]:
-                whole = int(value)
-                if whole == value:
-                    return whole
-        except KeyError:
-            self._on_grid[time.rate] = rate_of(time.rate) == self.rate
-        except (ValueError, OverflowError):
-            pass  # not finite: worded below
-        exact = seconds_of(time) * self.rate
-        return exact.numerator if exact.denominator == 1 else exact
 
 
 @dataclass(slots=True)
 class _Level:
-    """What every item inside one composition shares."""
+    """What the items inside one composition share."""
 
     map: TimeMap
-    window: tuple[int, int]
+    first: int
+    last: int
     track: str
     reason: str = ""
-    markers: tuple[MapMarker, ...] = ()
-    counter: Iterator[int] = field(default_factory=lambda: iter(range(1, 10**9)))
+    markers: tuple[LevelMarker, ...] = ()
+    layer: int = 0
+    clip_numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
 
 class Walker:
-    """Walks one timeline under one reading of its retimes."""
+    """Walks one timeline under one reading of its retimes.
+
+    Attributes:
+        leaves: clips in the order found, lower layers first.
+        has_rated_retimes: whether the length of any of them depends on that reading.
+    """
 
     def __init__(
-        self, clock: Clock, *, rule: RetimeRule, media_seconds: Callable[[otio.schema.Clip], tuple[Fraction, Fraction]]
+        self, clock: Clock, *, rule: RetimeRule, media_range: Callable[[otio.schema.Clip], tuple[Frames, Frames]]
     ) -> None:
-        """`media_seconds` gives start and length of a clip's media in seconds, or raises Unusable."""
+        """`media_range` gives start and length in frames of all of a clip's media, or raises Unusable."""
         self._clock = clock
         self._rule = rule
-        self._media_seconds = media_seconds
-        self._lengths: dict[int, Frames | Unusable] = {}
+        self._media_range = media_range
+        # The compositions are kept beside their lengths: an id alone may be given to another object.
+        self._lengths: dict[int, tuple[Any, Frames | Unusable]] = {}
+        self._layers = count(1)
         self.leaves: list[Leaf] = []
+        self.has_rated_retimes = False
 
     def walk(self, timeline: otio.schema.Timeline) -> int:
-        """Fill `leaves`, bottom layer first; returns the picture's length in frames."""
+        """Fill `leaves`; returns the picture's length in frames, what has no valid length left out."""
         stack = timeline.tracks
+        level = _Level(IDENTITY, 0, FOREVER, "", "" if stack.enabled else "the whole timeline is disabled")
+        total: Frames | None = None
         try:
-            source, length = self._source(stack)
             speed = self._speed(stack)
-            total = ceil_frames(self._record_length(length, speed))
+            if stack.source_range is not None or speed != 1:
+                source, length = self._source(stack)
+                total = self._record_length(length, speed)
+                level.map = IDENTITY.child(at=0, length=total, source=source, speed=speed)
+                level.last = ceil_frames(total)
         except Unusable as error:
-            root = _Level(IDENTITY, (0, 0), "", reason=str(error))
-            self._stack(stack, root, is_top=True)
-            return 0
-        inner = IDENTITY.child(at=0, length=self._record_length(length, speed), source=source, speed=speed)
-        reason = "the whole timeline is disabled" if not stack.enabled else ""
-        level = _Level(inner, (0, total), "", reason, self._markers((), stack, inner))
-        self._stack(stack, level, is_top=True)
-        return total
+            level.reason = level.reason or f"the timeline as a whole: {error}"
+        level.markers = self._markers((), stack, level.map)
+        longest = self._walk_stack(stack, level, is_top=True)
+        return ceil_frames(longest if total is None else total)
 
     def track_lengths(self, timeline: otio.schema.Timeline) -> list[tuple[Frames, bool]]:
         """Length of every top-level track, sound included, and whether a retime of its clips counts in it."""
         lengths: list[tuple[Frames, bool]] = []
         for track in timeline.tracks:
-            if is_generated(track):
+            if not isinstance(track, _Track) or is_generated(track):
                 continue
             try:
-                lengths.append((self.length(track), any(map(_changes_length, track))))
-            except (Unusable, TypeError):
+                lengths.append((self.length(track), any(map(_is_rated, track))))
+            except Unusable:
                 continue
         return lengths
 
     def length(self, item: Any) -> Frames:
         """Frames that an item lasts in its parent. Raises Unusable."""
         if isinstance(item, _Gap):
-            return self._clock.frames(_valid(item.source_range).duration)
+            return self._gap_length(item)
         return self._record_length(self._source(item)[1], self._speed(item))
 
+    def _gap_length(self, gap: Any) -> Frames:
+        length = self._clock.frames(gap.source_range.duration)
+        if length < 0:
+            raise Unusable("a gap has a negative length; repair it and export again")
+        return length
+
     def _record_length(self, source_length: Frames, speed: Frames) -> Frames:
-        if self._rule is RetimeRule.RECORD or speed in (0, 1, -1):
+        if speed in (1, 0, -1):
             return source_length
-        return _tidy(Fraction(source_length) / (speed if speed > 0 else -speed))
+        self.has_rated_retimes = True
+        if self._rule is RetimeRule.RECORD:
+            return source_length
+        return tidy(Fraction(source_length) / (speed if speed > 0 else -speed))
 
     def _source(self, item: Any) -> tuple[Frames, Frames]:
-        """Start and length of an item's source range, or of all it has."""
+        """Start and length of an item's source range, or of all it has. Raises Unusable."""
         source_range = item.source_range
         if source_range is not None:
             frames = self._clock.frames
@@ -156,179 +168,202 @@ class Walker:
                 raise Unusable("its source range has a negative length; repair it and export again")
             return frames(source_range.start_time), length
         if isinstance(item, _Clip):
-            start_s, length_s = self._media_seconds(item)
-            return _tidy(start_s * self._clock.rate), _tidy(length_s * self._clock.rate)
-        if isinstance(item, _Composition):
-            return 0, self._available(item)
-        raise Unusable(f"{_title(item)} has no length")
+            # Offline media may still say how long it is, so that what follows keeps its place.
+            available = item.media_reference.available_range
+            if available is not None and available.duration.value > 0:
+                return self._clock.frames(available.start_time), self._clock.frames(available.duration)
+            return self._media_range(item)
+        return 0, self._available(item)
 
     def _available(self, composition: Any) -> Frames:
         known = self._lengths.get(id(composition))
         if known is None:
+            length: Frames | Unusable
             try:
-                known = self._measure(composition)
+                length = self._measure(composition)
             except Unusable as error:
-                known = error
-            self._lengths[id(composition)] = known
-        if isinstance(known, Unusable):
-            raise known
-        return known
+                length = error
+            known = self._lengths[id(composition)] = (composition, length)
+        if isinstance(known[1], Unusable):
+            raise known[1]
+        return known[1]
 
     def _measure(self, composition: Any) -> Frames:
-        if isinstance(composition, otio.schema.Stack):
-            lengths = [self.length(child) for child in composition if _is_picture_layer(child)]
-            return max(lengths, default=0)
+        if isinstance(composition, _Stack):
+            return max(map(self._layer_length, composition), default=0)
         children = list(composition)
         total: Frames = 0
         for child in children:
             if not isinstance(child, _Transition):
                 total += self.length(child)
-        for child, offset in ((children[:1], "in_offset"), (children[-1:], "out_offset")):
-            if child and isinstance(child[0], _Transition):
-                total += self._clock.frames(getattr(child[0], offset))
+        # OTIO counts what a transition at either end reaches beyond the track's clips.
+        if children and isinstance(children[0], _Transition):
+            total += self._clock.frames(children[0].in_offset)
+        if children and isinstance(children[-1], _Transition):
+            total += self._clock.frames(children[-1].out_offset)
         return total
+
+    def _layer_length(self, layer: Any) -> Frames:
+        try:
+            return self.length(layer)
+        except Unusable:
+            if _is_picture(layer):
+                raise
+            return 0
 
     def _speed(self, item: Any) -> Frames:
         """Product of an item's time scalars. Raises Unusable for a time effect without one."""
         effects = item.effects
-        if not effects:
+        if not len(effects):
             return 1
         speed: Frames = 1
         for effect in effects:
-            if not effect.enabled:
+            if not getattr(effect, "enabled", True):
                 continue
             if isinstance(effect, otio.schema.LinearTimeWarp):
                 if not isfinite(effect.time_scalar) or abs(effect.time_scalar) > 10**4:
                     raise Unusable(f"its retime has the speed {effect.time_scalar:g}; set one and export again")
                 speed *= scalar(effect.time_scalar)
-            elif isinstance(effect, otio.schema.TimeEffect) or "time" in effect.schema_name().lower():
-                name = effect.effect_name or effect.name or effect.schema_name()
+            elif isinstance(effect, otio.schema.TimeEffect) or "time" in _schema(effect).lower():
+                name = getattr(effect, "effect_name", "") or effect.name or _schema(effect)
                 raise Unusable(f"its time effect {name!r} has no fixed speed; render it in the editor first")
-        return _tidy(speed)
+        return tidy(speed)
 
-    def _stack(self, stack: Any, level: _Level, *, is_top: bool = False) -> None:
+    def _walk_stack(self, stack: Any, level: _Level, *, is_top: bool = False) -> Frames:
+        """Walk the layers of a stack; returns the longest one's length."""
         number = 0
-        for child in stack:
-            if isinstance(child, otio.schema.Track):
-                if not _is_picture_layer(child) or (is_top and is_generated(child)):
+        longest: Frames = 0
+        for layer in stack:
+            if isinstance(layer, _Track):
+                if not _is_picture(layer) or (is_top and is_generated(layer)):
                     continue
                 number += 1
-                self._item(child, level, at=0, label=track_label(child, number))
-            else:
-                self._item(child, level, at=0, label="")
-
-    def _track(self, track: Any, level: _Level) -> None:
-        children = list(track)
-        at: Frames = 0
-        for position, child in enumerate(children):
-            if isinstance(child, _Transition):
+            if is_top and isinstance(layer, _Track) and layer.source_range is None and not len(layer.effects):
+                # Measuring first would walk every clip twice.
+                below = self._below(level, layer, level.map, level.first, level.last, level.reason, f"V{number}")
+                length = self._walk_track(layer, below)
+            elif isinstance(layer, _Gap):
                 continue
-            length = None
-            if level.reason == "" or not level.reason.startswith(_UNPLACED):
-                length = self._item(child, level, at=at, label="", neighbours=(children, position))
             else:
-                self._item(child, level, at=at, label="")
-            if length is None:
-                if not level.reason.startswith(_UNPLACED):
-                    level.reason = f"{_UNPLACED} {_title(child)} before it on the track has no usable length"
-            else:
-                at += length
+                length = self._walk_item(layer, level, at=0, default_name=f"V{number}")[0] or 0
+            longest = max(longest, length)
+        return longest
 
-    def _item(
-        self, item: Any, level: _Level, *, at: Frames, label: str, neighbours: tuple[list[Any], int] | None = None
-    ) -> Frames | None:
-        """Walk one item that starts at `at` of its level; its length there, or None when nobody can say."""
-        if isinstance(item, _Gap):
-            try:
-                return self.length(item)
-            except Unusable:
-                return None
+    def _walk_track(self, track: Any, level: _Level) -> Frames:
+        """Walk a track; returns its length up to the first item without a valid one."""
+        at: Frames = 0
+        end: Frames | None = None
+        leaf: Leaf | None = None
+        overlap: Frames = 0
+        for child in track:
+            kind = type(child)
+            if kind is _Transition:
+                overlap = self._offset(child.in_offset)
+                if leaf is not None:
+                    leaf.dissolve = (leaf.dissolve[0], self._offset(child.out_offset))
+                continue
+            leaf = None
+            if kind is _Gap:
+                try:
+                    length: Frames | None = self._gap_length(child)
+                except Unusable:
+                    length = None
+            else:
+                length, leaf = self._walk_item(child, level, at=at)
+                if overlap and leaf is not None:
+                    leaf.dissolve = (overlap, 0)
+            overlap = 0
+            if length is not None:
+                at += length
+            elif end is None:
+                end = at
+                level.reason = level.reason or f"its place is not known: {_title(child)} before it has no valid length"
+        return at if end is None else end
+
+    def _walk_item(
+        self, item: Any, level: _Level, *, at: Frames, default_name: str = ""
+    ) -> tuple[Frames | None, Leaf | None]:
+        """Walk what starts at `at` of its level; its length there (None when nobody can say) and its leaf."""
         reason = level.reason
         length: Frames | None = None
         source: Frames = 0
-        speed: Frames = 1
-        inner, window = IDENTITY, (0, 0)
+        source_length: Frames = 0
+        inner = IDENTITY
+        first = last = 0
         try:
-            source, source_length = self._source(item)
-            length = source_length
+            source, length = self._source(item)
             speed = self._speed(item)
-            length = self._record_length(source_length, speed)
+            source_length = length
+            if speed != 1:
+                length = self._record_length(length, speed)
+                source_length = length * (speed if speed > 0 else -speed)
             inner = level.map.child(at=at, length=length, source=source, speed=speed)
-            window = level.map.frames(at, at + length, window=level.window)
+            first, last = level.map.frames(at, at + length, first=level.first, last=level.last)
         except Unusable as error:
-            reason = reason or str(error)
-        if not item.enabled:
-            reason = reason or ("it is disabled" if isinstance(item, _Clip) else f"{_title(item)} is disabled")
+            if not reason:
+                reason = str(error) if isinstance(item, _Clip) else f"{_title(item)}: {error}"
         if isinstance(item, _Clip):
-            leaf = Leaf(item, level.track, next(level.counter), window, inner, reason, (0, 0), level.markers)
-            if neighbours is not None and not reason:
-                leaf.dissolve = self._dissolves(*neighbours)
+            if not reason and not item.enabled:
+                reason = "it is disabled"
+            number = next(level.clip_numbers)
+            layer = level.layer or next(self._layers)
+            leaf = Leaf(
+                item, level.track, number, first, last, inner, source, source_length, reason, layer, level.markers
+            )
             self.leaves.append(leaf)
-        elif isinstance(item, _Composition):
-            name = label or item.name
-            track = " / ".join(part for part in (level.track, name) if part)
-            if reason and reason is not level.reason and not reason.startswith(_title(item)):
-                reason = f"{_title(item)}: {reason}"
-            below = _Level(inner, window, track, reason, self._markers(level.markers, item, inner))
-            if isinstance(item, otio.schema.Stack):
-                self._stack(item, below)
+            return length, leaf
+        if isinstance(item, _Composition):
+            below = self._below(level, item, inner, first, last, reason, default_name)
+            if isinstance(item, _Stack):
+                self._walk_stack(item, below)
             else:
-                self._track(item, below)
-        return length
+                self._walk_track(item, below)
+        return length, None
 
-    def _dissolves(self, children: list[Any], position: int) -> tuple[Frames, Frames]:
-        before: Frames = 0
-        after: Frames = 0
-        frames = self._clock.frames
+    def _below(
+        self, level: _Level, item: Any, inner: TimeMap, first: int, last: int, reason: str, default_name: str
+    ) -> _Level:
+        name = item.name or (default_name if isinstance(item, _Track) else "")
+        track = " / ".join(part for part in (level.track, name) if part)
+        if not reason and not item.enabled:
+            reason = f"{_title(item)} is disabled"
+        layer = next(self._layers) if isinstance(item, _Track) else 0
+        return _Level(inner, first, last, track, reason, self._markers(level.markers, item, inner), layer)
+
+    def _offset(self, time: otio.opentime.RationalTime) -> Frames:
         try:
-            if position and isinstance(children[position - 1], _Transition):
-                before = frames(children[position - 1].in_offset)
-            if position + 1 < len(children) and isinstance(children[position + 1], _Transition):
-                after = frames(children[position + 1].out_offset)
+            return max(self._clock.frames(time), 0)
         except Unusable:
-            return 0, 0
-        return max(before, 0), max(after, 0)
+            return 0
 
     @staticmethod
-    def _markers(above: tuple[MapMarker, ...], item: Any, inner: TimeMap) -> tuple[MapMarker, ...]:
-        return above + tuple(MapMarker(marker, inner) for marker in item.markers)
-
-
-_UNPLACED = "its place is not known:"
+    def _markers(above: tuple[LevelMarker, ...], item: Any, inner: TimeMap) -> tuple[LevelMarker, ...]:
+        return above + tuple(LevelMarker(marker, inner) for marker in item.markers)
 
 
 def is_generated(track: Any) -> bool:
     """Whether a track is one of ours, written by an earlier run."""
     own = track.metadata.get("otio_v2a")
-    return bool(own is not None and hasattr(own, "get") and own.get("generated"))
+    return hasattr(own, "get") and bool(own.get("generated"))
 
 
-def track_label(track: Any, number: int) -> str:
-    """A track's name, or `V1`-like when it has none."""
-    return track.name or f"V{number}"
+def _is_picture(item: Any) -> bool:
+    return not isinstance(item, _Track) or item.kind == _VIDEO
 
 
-def _is_picture_layer(item: Any) -> bool:
-    return not isinstance(item, otio.schema.Track) or item.kind == otio.schema.TrackKind.Video
-
-
-def _changes_length(item: Any) -> bool:
+def _is_rated(item: Any) -> bool:
     return any(
         isinstance(effect, otio.schema.LinearTimeWarp) and abs(effect.time_scalar) not in (0.0, 1.0)
         for effect in getattr(item, "effects", ())
     )
 
 
-def _valid(source_range: Any) -> Any:
-    if source_range is None or source_range.duration.value < 0:
-        raise Unusable("it has no valid length")
-    return source_range
+def _schema(item: Any) -> str:
+    if isinstance(item, otio.schema.UnknownSchema):
+        return str(item.original_schema_name)
+    return str(item.schema_name())
 
 
 def _title(item: Any) -> str:
-    kind = item.schema_name().lower()
+    kind = _schema(item).lower()
     return f"{kind} {item.name!r}" if item.name else f"an unnamed {kind}"
-
-
-def _tidy(value: Frames) -> Frames:
-    return value.numerator if value.denominator == 1 else value

@@ -1,0 +1,127 @@
+"""From a cut file's bytes to an OTIO timeline, with errors that say what to do. Knows nothing of its content."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from otio_v2a import guard
+from otio_v2a.errors import CutError
+
+__all__ = ["load", "load_bytes"]
+
+
+def load(path: Path) -> tuple[otio.schema.Timeline, bytes | None]:
+    """The timeline in a file that OTIO or one of its adapters reads, and an `.otio` file's text.
+
+    Media linkers and read hooks that a studio has set up run as they do everywhere else.
+
+    Raises:
+        CutError: the file is missing, too large or deep, of an unknown kind, damaged, or not one timeline.
+    """
+    data = guard.read_bytes(path)
+    if path.suffix.lower() != ".otio":
+        return _read(path), None
+    _check(data, path)
+    return _read(path, data), data
+
+
+def load_bytes(data: bytes, path: Path) -> otio.schema.Timeline:
+    """The timeline in OTIO's JSON that came out of the bundle `path`. Raises CutError."""
+    text = _check(data, path)
+    try:
+        found = otio.adapters.read_from_string(text, "otio_json")
+    except Exception as error:
+        raise CutError(_why_unreadable(path, error, data)) from error
+    return _as_timeline(found, path)
+
+
+def _check(data: bytes, path: Path) -> str:
+    guard.check_json(data, name=path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CutError(f"{path}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
+
+
+def _read(path: Path, data: bytes | None = None) -> otio.schema.Timeline:
+    try:
+        found = otio.adapters.read_from_file(str(path))
+    except otio.exceptions.NoKnownAdapterForExtensionError as error:
+        known = sorted(f".{suffix}" for suffix in otio.adapters.suffixes_with_defined_adapters(read=True))
+        raise CutError(
+            f"{path}: no adapter reads {path.suffix or 'a file without extension'}; readable here are "
+            f"{', '.join(known)} and movies. Export .otio, or install the OpenTimelineIO adapter for it"
+        ) from error
+    except Exception as error:  # Adapters are third-party parsers: whatever they raise is about this file.
+        raise CutError(_why_unreadable(path, error, data)) from error
+    return _as_timeline(found, path)
+
+
+def _as_timeline(found: Any, path: Path) -> otio.schema.Timeline:
+    if isinstance(found, otio.schema.Timeline):
+        return found
+    if isinstance(found, otio.schema.SerializableCollection):
+        timelines = list(found.find_children(descended_from_type=otio.schema.Timeline))
+        if len(timelines) == 1:
+            return timelines[0]
+        names = ", ".join(repr(timeline.name) for timeline in timelines) or "none"
+        raise CutError(f"{path}: holds {len(timelines)} timelines ({names}); export the one that needs sound")
+    timeline = otio.schema.Timeline(getattr(found, "name", "") or path.stem)
+    if isinstance(found, otio.schema.Stack):
+        timeline.tracks = found
+    elif isinstance(found, otio.schema.Track):
+        timeline.tracks.append(found)
+    elif isinstance(found, otio.schema.Clip):
+        track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
+        track.append(found)
+        timeline.tracks.append(track)
+    else:
+        kind = found.schema_name() if hasattr(found, "schema_name") else "plain data"
+        raise CutError(f"{path}: holds {kind}, not a timeline; export the timeline itself")
+    return timeline
+
+
+def _why_unreadable(path: Path, error: Exception, data: bytes | None) -> str:
+    newer = "; ".join(_newer_schemas(data)) if data is not None else ""
+    if newer:
+        return (
+            f"{path}: holds {newer}. OpenTimelineIO {otio.__version__} cannot read that: "
+            "export with an older schema version, or upgrade OpenTimelineIO"
+        )
+    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    return f"{path}: cannot be read ({text or type(error).__name__}); export it again from the editor"
+
+
+def _newer_schemas(data: bytes) -> Iterator[str]:
+    """Each schema that this OTIO does not know, with the name of the first object that has it."""
+    try:
+        objects = list(_objects(json.loads(data)))
+    except (ValueError, RecursionError):
+        return
+    known = otio.core.type_version_map()
+    seen = set()
+    for entry, owner in objects:
+        schema = str(entry["OTIO_SCHEMA"])
+        name, _, version = schema.rpartition(".")
+        if schema in seen or not version.isdigit() or int(version) <= known.get(name, -1):
+            continue
+        seen.add(schema)
+        label = entry.get("name") or owner
+        where = f" ({'in ' if not entry.get('name') else ''}{label!r})" if label else ""
+        readable = f", {name}.{known[name]} is the newest known" if name in known else ", an unknown kind"
+        yield f"a {schema}{where}{readable}"
+
+
+def _objects(value: Any, owner: str = "") -> Iterator[tuple[dict[str, Any], str]]:
+    if isinstance(value, dict):
+        if "OTIO_SCHEMA" in value:
+            yield value, owner
+            owner = str(value.get("name") or owner)
+        for item in value.values():
+            yield from _objects(item, owner)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _objects(item, owner)
