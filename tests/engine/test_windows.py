@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from otio_v2a_engine.contract import (
     RenderRequest,
     Role,
 )
+from otio_v2a_engine.fake import FakeEngine
 from otio_v2a_engine.specs import FAKE
 from otio_v2a_engine.windows import Window, plan_windows, render_long, window_seed
 
@@ -355,3 +357,20 @@ def test_ten_minutes_need_no_more_memory_than_half_a_minute() -> None:
 
     one_window = int(MAX_S) * RATE * 2 * 4
     assert peak(600) < 1.2 * peak(30) < 6 * one_window
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize("role", [Role.AMB, Role.MUS])
+def test_seams_over_a_real_film_are_no_louder_than_the_sound_itself(footage: Path, role: Role) -> None:
+    request = RenderRequest(
+        picture=Picture(str(footage / "tears_of_steel_battle_800x332.webm")),
+        prompt=PromptSpec(text="battle", role=role),
+        n_samples=30 * RATE + 17,
+        channels=1,
+    )
+    engine = FakeEngine("cpu")
+    blocks = render_long(engine, request, on_progress=lambda _: None, cancelled=lambda: False)
+    seams = measure_seams(np.concatenate(list(blocks), axis=1), plan_windows(request, max_window_s=MAX_S))
+    assert seams.step_db <= max(1.0, seams.own_step_db)
+    # A click that both windows have on the same sample may rise by 3 dB where they cross.
+    assert seams.kink <= 2 * seams.own_kink
