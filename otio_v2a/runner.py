@@ -188,6 +188,7 @@ class _Run:
         self._store = store
         self._on_event = on_event
         self._started = time.monotonic()
+        self._working_since: float | None = None
         self._refs = {id(job): _ref(job, number, plan) for number, job in enumerate(plan.jobs, start=1)}
         self._takes: dict[int, Take] = {}
         self._failures: dict[int, Failure] = {}
@@ -225,6 +226,7 @@ class _Run:
             self._fractions.pop(job.content_hash, None)
             self._on_event(JobStarted(self._refs_of(job)[0], attempt=message.attempt))
         elif isinstance(message, Advanced):
+            self._working_since = self._working_since or time.monotonic()
             self._fractions[job.content_hash] = message.done / message.total if message.total > 0 else 0.0
             self._on_event(
                 JobAdvanced(
@@ -301,12 +303,12 @@ class _Run:
         return [self._refs[id(same)] for same in self._same[job.content_hash]]
 
     def _time_left(self) -> float | None:
-        """Seconds left when the work goes on as fast as it went so far."""
+        """Seconds left when the work goes on as fast as it went so far, the start of the first worker not counted."""
         total = sum(self._weights.values())
         done = sum(self._weights[key] * fraction for key, fraction in self._fractions.items())
         if done <= 0.0:
             return None
-        return (total - done) * (time.monotonic() - self._started) / done
+        return (total - done) * (time.monotonic() - (self._working_since or self._started)) / done
 
 
 def _ref(job: GenerationJob, number: int, plan: Plan) -> JobRef:

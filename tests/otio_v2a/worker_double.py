@@ -1,11 +1,11 @@
 """A worker of the wire protocol that renders a known signal and misbehaves on request; run as a program.
 
 The prompt's text says how: "slow 0.5" sleeps so long in steps, "fail MESSAGE" fails, "crash" kills itself, "crash once
-PATH" does so until PATH exists, "hang" falls silent, "wrong length" writes a sample too few, "chatter" prints first,
-"full" fails as on a full disk, "file limit" hits one. Every rendered request is appended to $DOUBLE_LOG as a line.
+PATH" does so until PATH exists, "hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
+"wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message.
+Every request that was rendered is appended to $DOUBLE_LOG as a line.
 """
 
-import errno
 import os
 import queue
 import signal
@@ -40,6 +40,16 @@ def _read() -> None:
     os._exit(0)
 
 
+def _wait(command_id: str, seconds: float) -> bool:
+    """Whether the command was cancelled within so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if command_id in _cancelled:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def _render(command: wire.Render) -> wire.Event:
     words = command.request.prompt.text.split()
     verb = " ".join(words[:1])
@@ -54,18 +64,16 @@ def _render(command: wire.Render) -> wire.Event:
             if verb == "crash" and (words[1:2] != ["once"] or not Path(words[2]).exists()):
                 if words[1:2] == ["once"]:
                     Path(words[2]).touch()
-                print("about to run out of memory", file=sys.stderr, flush=True)
+                sys.stderr.write("about to run out of memory\n")
                 os.kill(os.getpid(), signal.SIGKILL)
-            if verb == "hang":
+            if verb in ("hang", "stubborn"):
                 time.sleep(3600)
-            if verb == "stubborn":
-                time.sleep(float(words[1]))
+            if verb == "wait" and _wait(command.id, float(words[1])):
+                return wire.Failed(command.id, "Cancelled", "cancelled")
             if verb == "fail":
                 return wire.Failed(command.id, "PictureError", " ".join(words[1:]))
-            if verb == "full":
-                return wire.Failed(command.id, "OSError", os.strerror(errno.ENOSPC))
             if verb == "chatter":
-                print("this is no message", flush=True)
+                sys.stdout.write("this is no message\n")
     request = command.request
     n_samples = request.n_samples - (verb == "wrong")
     rng = np.random.default_rng(request.seed)

@@ -1,0 +1,568 @@
+"""Runs: nothing finished is ever lost, one bad clip stops no other, and everything is said in words.
+
+Most tests drive `worker_double.py`, which misbehaves on request; the last ones the real worker.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from otio_v2a import rendering
+from otio_v2a.errors import RunError
+from otio_v2a.events import (
+    JobAdvanced,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    RunFinished,
+    RunStarted,
+    ShotsProgress,
+)
+from otio_v2a.jobs import Plan, PlanOptions, plan
+from otio_v2a.prompts import Ask
+from otio_v2a.report import RunReport
+from otio_v2a.runner import RunOptions, find_shots, run
+from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
+from otio_v2a.takes import TakeStore
+from otio_v2a.worker_process import Stop, WorkerDied, WorkerProcess, WorkerSettings
+from otio_v2a_engine.contract import Picture, PromptSpec
+
+pytestmark = pytest.mark.timeout(120)
+
+DOUBLE = Path(__file__).with_name("worker_double.py")
+SETTINGS = WorkerSettings(command=(sys.executable, str(DOUBLE)))
+RATE = Fraction(25)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TakeStore:
+    return TakeStore(tmp_path / "takes")
+
+
+@pytest.fixture
+def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The list of seeds that workers rendered, as it grows."""
+    log = tmp_path / "rendered.txt"
+    monkeypatch.setenv("DOUBLE_LOG", str(log))
+    return lambda: [int(line.split()[1]) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def make_plan(folder: Path, *prompts: str, takes: int = 1) -> Plan:
+    """A plan with a clip of half a second for every prompt; the seed is the clip's number."""
+    movie = folder / "a.mov"
+    if not movie.exists():
+        movie.write_bytes(b"never opened by the double")
+        os.utime(movie, ns=(1, 1))
+    asks = []
+    for number, text in enumerate(prompts, start=1):
+        span = ClipSpan(
+            clip_id=f"c{number}", name=f"SH{number:03d}", track="V1", record_start_s=Fraction(number),
+            duration_s=Fraction(1, 2), rate=RATE, media=MediaFile(str(movie), RATE, Fraction(10)),
+        )  # fmt: skip
+        asks.append(Ask(span, PromptSpec(text), seed=number, takes=takes))
+    cut = SimpleNamespace(skipped=())
+    return plan(cut, asks, options=PlanOptions(engine="fake", handles_s=Fraction(0)))
+
+
+def go(made: Plan, store: TakeStore, *, settings: WorkerSettings = SETTINGS, workers: int = 1, **rest) -> RunReport:
+    return run(made, store=store, options=RunOptions(workers=workers, settings=settings), **rest)
+
+
+def reasons(report: RunReport) -> dict[str, str]:
+    return {failure.clip_name: failure.reason for failure in report.failures}
+
+
+def test_a_plan_becomes_takes_in_its_order(tmp_path, store):
+    made = make_plan(tmp_path, "rain", "steps", takes=2)
+    report = go(made, store)
+    assert [(take.clip_id, take.number, take.content_hash) for take in report.takes] == [
+        (job.clip_id, job.take, job.content_hash) for job in made.jobs
+    ]
+    for take, job in zip(report.takes, made.jobs, strict=True):
+        samples, rate = soundfile.read(take.path, dtype="float32")
+        expected = np.random.default_rng(job.request.seed).uniform(-0.1, 0.1, samples.shape).astype(np.float32)
+        assert rate == 48000
+        assert np.array_equal(samples, expected)
+        assert (take.record_start, take.span_samples) == (job.record_start, 24000)
+    assert (report.rendered, report.reused, report.exit_code) == (4, 0, 0)
+    assert report.engine_seconds == pytest.approx(4 * 0.25)
+
+
+def test_a_second_run_renders_nothing_and_a_changed_clip_alone(tmp_path, store, rendered):
+    first = go(make_plan(tmp_path, "rain", "steps", "wind"), store)
+    assert rendered() == [1, 2, 3]
+    again = go(make_plan(tmp_path, "rain", "steps", "wind"), store)
+    assert again.takes == first.takes
+    assert (again.rendered, again.reused, again.exit_code) == (0, 3, 0)
+    changed = go(make_plan(tmp_path, "rain", "louder steps", "wind"), store)
+    assert rendered() == [1, 2, 3, 2]
+    assert (changed.rendered, changed.reused) == (1, 2)
+
+
+def test_clips_that_ask_for_the_same_sound_share_one_render(tmp_path, store, rendered):
+    made = make_plan(tmp_path, "rain", "rain")
+    second = made.jobs[1]
+    same = replace(made.jobs[0], clip_id=second.clip_id, clip_name=second.clip_name, record_start=second.record_start)
+    report = go(Plan((made.jobs[0], same)), store)
+    assert rendered() == [1]
+    assert [take.clip_id for take in report.takes] == ["c1", "c2"]
+    assert report.takes[0].path == report.takes[1].path
+    assert report.takes[1].record_start == second.record_start
+    assert (report.rendered, report.reused) == (1, 1)
+
+
+def test_events_tell_the_whole_story(tmp_path, store):
+    made = make_plan(tmp_path, "slow 0.2", "fail the picture is black")
+    go(Plan(made.jobs[:1]), store)
+    events = []
+    go(Plan((*made.jobs, *make_plan(tmp_path, "a", "b", "slow 0.2").jobs[2:])), store, on_event=events.append)
+    kinds = [type(event) for event in events]
+    assert kinds[:2] == [RunStarted, JobFinished]
+    assert (events[0].n_jobs, events[0].n_reused) == (3, 1)
+    assert events[1].reused
+    assert kinds[-1] is RunFinished
+    assert (events[-1].n_finished, events[-1].n_reused, events[-1].n_failed, events[-1].n_left) == (2, 1, 1, 0)
+    failed = next(event for event in events if isinstance(event, JobFailed))
+    assert (failed.job.clip_name, failed.job.number, failed.job.total) == ("SH002", 2, 3)
+    assert failed.reason == "the picture is black"
+    advanced = [event for event in events if isinstance(event, JobAdvanced) and event.job.number == 3]
+    assert [event.done for event in advanced] == list(range(10))
+    assert {event.stage for event in advanced} == {"rendering"}
+    left = [event.time_left_s for event in advanced]
+    assert all(value is not None and value >= 0 for value in left)
+    finished = events[-2]
+    assert isinstance(finished, JobFinished)
+    assert not finished.reused
+    assert finished.seconds >= 0.2
+    assert finished.time_left_s == pytest.approx(0, abs=1e-6)
+
+
+def test_the_time_left_counts_down_to_the_truth(tmp_path, store):
+    events = []
+    go(
+        make_plan(tmp_path, "slow 0.5", "slow 0.5"),
+        store,
+        on_event=lambda event: events.append((time.monotonic(), event)),
+    )
+    ended = time.monotonic()
+    at, event = next((at, event) for at, event in events if isinstance(event, JobAdvanced) and event.job.number == 2)
+    # Half of the work is left; a busy machine may make either half slower.
+    assert (ended - at) / 3 < event.time_left_s < (ended - at) * 3
+    advanced = [event.time_left_s for _, event in events if isinstance(event, JobAdvanced)]
+    assert advanced[-1] < advanced[1]
+
+
+def test_one_failed_clip_stops_no_other(tmp_path, store):
+    report = go(make_plan(tmp_path, "rain", "fail clip.mov cannot be decoded", "wrong", "version", "wind"), store)
+    assert [take.clip_id for take in report.takes] == ["c1", "c5"]
+    found = reasons(report)
+    assert found["SH002"] == "clip.mov cannot be decoded"
+    assert re.search(r"not what was asked for: .*\(23999, 48000, 2\) instead of \(24000, 48000, 2\)", found["SH003"])
+    assert "runs engine fake in version other, the plan was made with 1" in found["SH004"]
+    assert report.exit_code == 1
+    assert list(store.partial_dir.iterdir()) == []
+
+
+def test_the_report_words_itself(tmp_path, store):
+    made = make_plan(tmp_path, "unusual", "fail the disk is gone")
+    made = replace(made, skipped=(Skipped("SH099", "V2", "it is disabled"),))
+    report = go(made, store)
+    head, *rest = str(report).splitlines()
+    assert re.fullmatch(r"1 rendered, 0 reused, 1 failed, 1 skipped in \d+\.\d s", head)
+    assert rest == [
+        "failed: SH002 FX on V1: the disk is gone",
+        "skipped: SH099 on V2: it is disabled",
+        "note: SH001 FX: the prompt is unusual",
+    ]
+
+
+@pytest.mark.parametrize(("prompts", "code"), [(["fail x"], 2), ([], 2), (["rain", "fail x"], 1), (["rain"], 0)])
+def test_exit_codes(tmp_path, store, prompts, code):
+    assert go(make_plan(tmp_path, *prompts), store).exit_code == code
+
+
+def test_a_worker_that_dies_is_replaced_and_its_clip_tried_again(tmp_path, store):
+    events = []
+    report = go(make_plan(tmp_path, f"crash once {tmp_path / 'flag'}", "rain"), store, on_event=events.append)
+    assert (report.rendered, report.exit_code) == (2, 0)
+    assert [event.attempt for event in events if isinstance(event, JobStarted)] == [1, 2, 1]
+
+
+def test_a_clip_that_kills_every_worker_fails_by_name_with_the_log_and_the_others_go_on(tmp_path, store):
+    report = go(make_plan(tmp_path, "rain", "crash", "wind"), store)
+    assert [take.clip_id for take in report.takes] == ["c1", "c3"]
+    reason = reasons(report)["SH002"]
+    assert "killed by SIGKILL; the system kills so when memory runs out" in reason
+    assert "about to run out of memory" in reason
+    assert "It died 2 times with this clip" in reason
+
+
+def test_a_silent_worker_is_ended_and_the_others_go_on(tmp_path, store):
+    settings = replace(SETTINGS, silence_timeout_s=0.5)
+    report = go(make_plan(tmp_path, "hang", "rain"), store, settings=settings)
+    assert "gave no sign of life for 0.5 s and was ended" in reasons(report)["SH001"]
+    assert [take.clip_id for take in report.takes] == ["c2"]
+
+
+def test_a_worker_that_cannot_start_fails_every_clip_in_words(tmp_path, store):
+    settings = WorkerSettings(command=(str(tmp_path / "no-such-program"),))
+    report = go(make_plan(tmp_path, "rain", "wind"), store, settings=settings)
+    assert "cannot be started: No such file or directory" in reasons(report)["SH002"]
+    assert report.exit_code == 2
+
+
+def test_a_worker_that_breaks_at_its_start_shows_its_log(tmp_path, store):
+    settings = WorkerSettings(command=(sys.executable, "-c", "raise ImportError('no module named torch')"))
+    report = go(make_plan(tmp_path, "rain"), store, settings=settings)
+    assert "exit code 1" in reasons(report)["SH001"]
+    assert "ImportError: no module named torch" in reasons(report)["SH001"]
+
+
+def test_a_worker_that_never_answers_is_given_up(tmp_path, store):
+    settings = WorkerSettings(command=(sys.executable, "-c", "import time; time.sleep(60)"), start_timeout_s=0.3)
+    report = go(make_plan(tmp_path, "rain"), store, settings=settings)
+    assert "did not answer within 0.3 s of its start" in reasons(report)["SH001"]
+
+
+def test_what_a_library_prints_is_no_message_and_does_no_harm(tmp_path, store):
+    assert go(make_plan(tmp_path, "chatter"), store).exit_code == 0
+
+
+def test_several_workers_share_the_work(tmp_path, store, rendered):
+    started = time.monotonic()
+    report = go(make_plan(tmp_path, *["slow 0.8"] * 6), store, workers=3)
+    assert report.rendered == 6
+    assert sorted(rendered()) == [1, 2, 3, 4, 5, 6]
+    assert time.monotonic() - started < 6 * 0.8
+    lines = (tmp_path / "rendered.txt").read_text().splitlines()
+    assert len({line.split()[2] for line in lines}) == 3
+
+
+def test_no_process_is_left_behind(tmp_path, store):
+    pids = set()
+
+    def note(event):
+        if isinstance(event, JobAdvanced):
+            pids.update(children())
+
+    go(make_plan(tmp_path, "slow 0.1", "crash", "slow 0.1"), store, workers=2, on_event=note)
+    assert pids
+    assert not pids & children()
+
+
+def children() -> set[int]:
+    out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    return {int(line.split()[0]) for line in out.stdout.splitlines() if DOUBLE.name in line}
+
+
+# --- cancelling -------------------------------------------------------------------------------------------------
+
+
+def test_a_cancelled_run_keeps_what_is_finished_and_the_next_goes_on(tmp_path, store, rendered):
+    made = make_plan(tmp_path, "rain", "wait 60", "wind")
+    finished = threading.Event()
+
+    def note(event):
+        if isinstance(event, JobAdvanced) and event.job.clip_name == "SH002":
+            finished.set()
+
+    started = time.monotonic()
+    report = go(made, store, on_event=note, cancelled=finished.is_set)
+    assert time.monotonic() - started < 30
+    assert report.cancelled
+    assert (report.exit_code, report.left, len(report.takes)) == (130, 2, 1)
+    assert "cancelled: 1 rendered, 0 reused" in str(report)
+    assert "2 not finished, the next run goes on from here" in str(report)
+    after = go(Plan((made.jobs[0], made.jobs[2])), store)
+    assert (after.reused, after.rendered) == (1, 1)
+    assert rendered() == [1, 3]
+    assert list(store.partial_dir.iterdir()) == []
+
+
+def test_a_worker_that_does_not_heed_a_cancel_is_killed_after_a_grace(tmp_path, store):
+    settings = replace(SETTINGS, cancel_grace_s=0.3)
+    events = []
+    report = go(
+        make_plan(tmp_path, "stubborn 60"), store, settings=settings, on_event=events.append,
+        cancelled=lambda: any(isinstance(event, JobAdvanced) and event.done == 5 for event in events),
+    )  # fmt: skip
+    assert (report.cancelled, report.left, report.failures) == (True, 1, ())
+    assert report.seconds < 30
+
+
+def test_cancelling_after_the_last_clip_is_no_cancel(tmp_path, store):
+    events = []
+    report = go(
+        make_plan(tmp_path, "rain"), store, on_event=events.append,
+        cancelled=lambda: any(isinstance(event, JobFinished) for event in events),
+    )  # fmt: skip
+    assert not report.cancelled
+    assert report.exit_code == 0
+
+
+def test_an_error_of_the_callback_ends_the_workers_and_comes_through(tmp_path, store):
+    def broken(event):
+        if isinstance(event, JobAdvanced):
+            raise ValueError("the panel is gone")
+
+    with pytest.raises(ValueError, match="the panel is gone"):
+        go(make_plan(tmp_path, "wait 60"), store, on_event=broken)
+    assert not children()
+    with store.lock():
+        pass
+
+
+HOST = """
+import os, sys
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import importlib.util
+spec = importlib.util.spec_from_file_location("runner_tests", {this!r})
+tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tests)
+made = tests.make_plan(Path({folder!r}), *{prompts!r})
+settings = replace(tests.SETTINGS, cancel_grace_s=30.0)
+
+def show(event):
+    name = type(event).__name__
+    if name in ("JobStarted", "JobFinished", "JobAdvanced"):
+        print(name, event.job.clip_name, getattr(event, "done", ""), flush=True)
+
+report = tests.go(made, tests.TakeStore(Path({folder!r}) / "takes"), settings=settings, on_event=show)
+print(report, flush=True)
+sys.exit(report.exit_code)
+"""
+
+
+class Host:
+    """A Python process that runs a plan, in a process group of its own like a shell's job."""
+
+    def __init__(self, folder: Path, *prompts: str) -> None:
+        script = HOST.format(here=str(DOUBLE.parent), this=__file__, folder=str(folder), prompts=prompts)
+        path = os.pathsep.join(filter(None, sys.path))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
+        )  # fmt: skip
+
+    def wait_for(self, text: str) -> None:
+        seen = []
+        for line in self.process.stdout:
+            seen.append(line)
+            if text in line:
+                return
+        raise AssertionError(f"{text!r} did not come; the host said:\n{''.join(seen)}")
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def test_a_killed_host_loses_nothing_finished(tmp_path, store, rendered):
+    prompts = ("rain", "wind", "wait 60")
+    with Host(tmp_path, *prompts) as host:
+        host.wait_for("JobAdvanced SH003 5")
+        worker = workers_of(host.process.pid)
+        host.process.send_signal(signal.SIGKILL)
+        host.process.wait()
+    assert len(worker) == 1
+    assert gone(worker), "the orphaned worker must end by itself"
+    report = go(Plan(make_plan(tmp_path, *prompts).jobs[:2]), store)
+    assert (report.reused, report.rendered) == (2, 0)
+    assert rendered() == [1, 2]
+    assert list(store.partial_dir.iterdir()) == []
+
+
+def workers_of(pid: int) -> list[int]:
+    out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in out.stdout.splitlines()]
+
+
+def gone(pids: list[int]) -> bool:
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}").exists() for pid in pids):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_killed_worker_costs_its_clip_one_try(tmp_path, store):
+    with Host(tmp_path, "slow 1", "wind") as host:
+        host.wait_for("JobAdvanced SH001 2")
+        (worker,) = workers_of(host.process.pid)
+        os.kill(worker, signal.SIGKILL)
+        host.wait_for("JobStarted SH001")
+        assert host.process.wait() == 0
+    assert len(list(store.takes())) == 2
+
+
+def test_the_first_interrupt_cancels_and_leaves_a_store_to_go_on_with(tmp_path, store):
+    with Host(tmp_path, "rain", "wait 60", "wind") as host:
+        host.wait_for("JobAdvanced SH002 5")
+        # As a terminal does: to the whole group of the host.
+        os.killpg(host.process.pid, signal.SIGINT)
+        host.wait_for("cancelled: 1 rendered")
+        assert host.process.wait() == 130
+    assert len(list(store.takes())) == 1
+
+
+def test_the_second_interrupt_does_not_wait_for_the_worker(tmp_path, store):
+    with Host(tmp_path, "stubborn 60") as host:
+        host.wait_for("JobAdvanced SH001 5")
+        worker = workers_of(host.process.pid)
+        started = time.monotonic()
+        os.killpg(host.process.pid, signal.SIGINT)
+        time.sleep(0.5)
+        os.killpg(host.process.pid, signal.SIGINT)
+        assert host.process.wait() == 130
+        assert time.monotonic() - started < 20
+    assert gone(worker)
+
+
+def test_interrupts_are_the_callers_again_after_a_run(tmp_path, store):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    go(make_plan(tmp_path, "rain"), store)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_run_works_outside_the_main_thread(tmp_path, store):
+    reports = []
+    thread = threading.Thread(target=lambda: reports.append(go(make_plan(tmp_path, "rain"), store)))
+    thread.start()
+    thread.join()
+    assert reports[0].exit_code == 0
+
+
+def test_two_runs_do_not_share_a_store(tmp_path, store):
+    with store.lock(), pytest.raises(RunError, match="another run"):
+        go(make_plan(tmp_path, "rain"), store)
+
+
+# --- disks ------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_costs_no_rendering_and_nothing_finished(tmp_path, store, rendered, monkeypatch):
+    go(make_plan(tmp_path, "rain"), store)
+    usage = SimpleNamespace(free=1000)
+    monkeypatch.setattr(rendering.shutil, "disk_usage", lambda path: usage)
+    report = go(make_plan(tmp_path, "rain", "wind"), store)
+    assert rendered() == [1]
+    assert f"the disk of {store.root} is full; free some space and run again" in reasons(report)["SH002"]
+    assert [take.clip_id for take in report.takes] == ["c1"]
+    usage.free = 10**12
+    assert go(make_plan(tmp_path, "rain", "wind"), store).rendered == 1
+
+
+def test_a_disk_that_fills_up_under_the_worker_fails_the_clip_and_is_cleaned(tmp_path, store):
+    script = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)); "
+        f"runpy.run_path({str(DOUBLE)!r}, run_name='__main__')"
+    )
+    report = go(make_plan(tmp_path, "rain"), store, settings=WorkerSettings(command=(sys.executable, "-c", script)))
+    assert report.exit_code == 2
+    assert reasons(report)["SH001"]
+    assert list(store.partial_dir.iterdir()) == []
+    assert list(store.takes()) == []
+    assert go(make_plan(tmp_path, "rain"), store).exit_code == 0
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_really_full_disk_loses_nothing_finished(tmp_path, rendered):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("this system does not let root mount a tmpfs")
+    try:
+        store = TakeStore(disk / "takes")
+        report = go(make_plan(tmp_path, *[f"clip {n}" for n in range(8)]), store)
+        assert report.failures
+        assert report.takes
+        assert {"is full" in failure.reason for failure in report.failures} == {True}
+        again = go(make_plan(tmp_path, *[f"clip {n}" for n in range(8)]), store)
+        assert again.reused == len(report.takes)
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        last = go(make_plan(tmp_path, *[f"clip {n}" for n in range(8)]), store)
+        assert (last.exit_code, last.reused) == (0, len(report.takes))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+# --- shots ------------------------------------------------------------------------------------------------------
+
+
+def spans_of(made: Plan) -> list[ClipSpan]:
+    return [job.ask.span for job in made.jobs]
+
+
+def test_shots_are_found_once_for_as_long_as_the_media_stays_the_same(tmp_path, store):
+    spans = spans_of(make_plan(tmp_path, "a", "b"))
+    events = []
+    options = RunOptions(settings=SETTINGS)
+    found = find_shots(spans, store=store, options=options, on_event=events.append)
+    half = Fraction(1, 2)
+    assert found(spans[0]) == (Shot(Fraction(0), half / 3), Shot(half / 3, half - half / 3))
+    assert found.warnings == ()
+    assert ShotsProgress(done=2, total=2, clip_name="SH002") in events
+    nobody = RunOptions(settings=WorkerSettings(command=("no-such-program",)))
+    assert find_shots(spans, store=store, options=nobody).by_clip == found.by_clip
+    (tmp_path / "a.mov").write_bytes(b"another picture")
+    assert "cannot be started" in find_shots(spans, store=store, options=nobody).warnings[0]
+
+
+def test_a_clip_without_a_readable_picture_has_no_shots_and_a_warning(tmp_path, store):
+    (span,) = spans_of(make_plan(tmp_path, "a"))
+    broken = tmp_path / "broken.mov"
+    broken.write_bytes(b"x")
+    bad = replace(span, clip_id="bad", name="SH666", media=replace(span.media, path=str(broken)))
+    found = find_shots([bad, span], store=store, options=RunOptions(settings=SETTINGS))
+    assert found(bad) == ()
+    assert len(found(span)) == 2
+    assert found.warnings == (f"SH666 on V1: no shots are looked for: {broken} cannot be decoded",)
+
+
+def test_a_freeze_frame_is_not_searched(tmp_path, store):
+    (span,) = spans_of(make_plan(tmp_path, "a"))
+    still = replace(span, speed=Fraction(0))
+    nobody = RunOptions(settings=WorkerSettings(command=("no-such-program",)))
+    found = find_shots([still], store=store, options=nobody)
+    assert (found(still), found.warnings) == ((), ())
+
+
+def test_a_search_can_be_cancelled(tmp_path, store):
+    spans = spans_of(make_plan(tmp_path, "a"))
+    found = find_shots(spans, store=store, options=RunOptions(settings=SETTINGS), cancelled=lambda: True)
+    assert (found.cancelled, dict(found.by_clip)) == (True, {})
+
+
+def test_a_worker_process_can_be_used_again_after_it_died(tmp_path):
+    worker = WorkerProcess(log_path=tmp_path / "worker.log", settings=SETTINGS)
+    picture = Picture("/a.mov")
+    try:
+        worker.find_shots(picture, Fraction(1), on_progress=print, stop=Stop())
+        first = worker.pid
+        os.kill(first, signal.SIGKILL)
+        with suppress(WorkerDied):  # whether the death is noticed before or during the command is a race
+            worker.find_shots(picture, Fraction(1), on_progress=print, stop=Stop())
+        assert worker.find_shots(picture, Fraction(3), on_progress=print, stop=Stop()) == (Fraction(1),)
+        assert worker.pid != first
+    finally:
+        worker.close()
+    assert worker.pid is None
