@@ -49,7 +49,11 @@ class Orientation:
 
 def orientation_of(frame: VideoFrame) -> Orientation:
     """Display orientation from a frame's matrix, to the nearest quarter turn."""
-    data = frame.side_data.get(SideDataType.DISPLAYMATRIX.name)
+    try:
+        data = frame.side_data.get(SideDataType.DISPLAYMATRIX.name)
+    except ValueError:
+        # PyAV cannot list side data that are newer than itself (EXIF, ...); it still knows the angle.
+        return Orientation(rotation=round(-frame.rotation / 90) * 90 % 360)
     if data is None:
         return Orientation()
     matrix = np.frombuffer(bytes(cast(SideData, data)), dtype=np.int32)[:9].reshape(3, 3)[:2, :2].astype(float)
