@@ -359,9 +359,7 @@ def _is_rated(item: Any) -> bool:
 
 
 def _schema(item: Any) -> str:
-    if isinstance(item, otio.schema.UnknownSchema):
-        return str(item.original_schema_name)
-    return str(item.schema_name())
+    return str(getattr(item, "original_schema_name", "") or item.schema_name())
 
 
 def _title(item: Any) -> str:
