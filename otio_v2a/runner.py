@@ -273,7 +273,11 @@ class _Run:
         self._on_event(JobFailed(ref, reason, time_left_s=self._time_left()))
 
     def end(self, *, cancelled: bool) -> RunReport:
-        """The report."""
+        """The report. Without a cancel, a job that nobody brought an outcome for has failed."""
+        if not cancelled:
+            for number, job in enumerate(self._plan.jobs, start=1):
+                if number not in self._takes and number not in self._failures:
+                    self._fail(job, "the run ended before it was rendered; run again, finished takes are kept")
         left = len(self._plan.jobs) - len(self._takes) - len(self._failures)
         seconds = time.monotonic() - self._started
         report = RunReport(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from otio_v2a.errors import RunError, TakeError
 from otio_v2a.filelock import FileLock, LockedElsewhere
@@ -153,7 +154,7 @@ class TakeStore:
     def partial_path(self, content_hash: str) -> Path:
         """A fresh path for a render under way, on the store's own file system."""
         self.partial_dir.mkdir(parents=True, exist_ok=True)
-        return self.partial_dir / f"{content_hash}.{os.getpid()}.wav"
+        return self.partial_dir / f"{content_hash}.{uuid4().hex[:8]}.wav"
 
     def discard(self, partial: Path) -> None:
         """Remove a render under way that is not wanted any more, and what its worker wrote beside it."""
@@ -304,7 +305,7 @@ def _check_header(wav: Path, take: Take) -> None:
 def _move_durably(source: Path, target: Path) -> int:
     """Move a file into place so that it is on disk under its new name, or not there at all. Returns its bytes."""
     if os.stat(source).st_dev != os.stat(target.parent).st_dev:
-        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        beside = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
         shutil.copyfile(source, beside)
         source.unlink()
         source = beside
@@ -318,7 +319,7 @@ def _move_durably(source: Path, target: Path) -> int:
 
 def write_durably(target: Path, content: bytes) -> None:
     """Write a small file beside its target, then rename."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    beside = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
     try:
         with beside.open("wb") as file:
             file.write(content)

@@ -176,6 +176,27 @@ def test_one_failed_clip_stops_no_other(tmp_path, store):
     assert list(store.partial_dir.iterdir()) == []
 
 
+def test_a_job_that_a_backend_forgets_has_failed(tmp_path, store):
+    class Forgetful:
+        def render_all(self, jobs, **rest):
+            rendering.LocalBackend().render_all(jobs[:1], **rest)
+
+    options = RunOptions(settings=SETTINGS, backend=Forgetful())
+    report = run(make_plan(tmp_path, "rain", "wind"), store=store, options=options)
+    assert [take.clip_id for take in report.takes] == ["c1"]
+    assert "ended before it was rendered" in reasons(report)["SH002"]
+    assert (report.exit_code, report.left) == (1, 0)
+
+
+def test_a_backend_that_breaks_ends_the_run_in_words(tmp_path, store):
+    class Broken:
+        def render_all(self, jobs, **rest):
+            raise OSError("the scheduler is gone")
+
+    with pytest.raises(RunError, match="the run broke off: the scheduler is gone"):
+        run(make_plan(tmp_path, "rain"), store=store, options=RunOptions(backend=Broken()))
+
+
 def test_the_report_words_itself(tmp_path, store):
     made = make_plan(tmp_path, "unusual", "fail the disk is gone")
     made = replace(made, skipped=(Skipped("SH099", "V2", "it is disabled"),))
