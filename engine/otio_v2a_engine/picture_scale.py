@@ -89,6 +89,7 @@ class Scaler:
     def __init__(self, *, width: int, height: int, fit: Fit) -> None:
         self._width, self._height, self._fit = width, height, fit
         self._layout: _Layout | None = None
+        self._orientations: dict[int, Orientation] = {}
         self._graph: av.filter.Graph | None = None
 
     def __call__(self, frame: VideoFrame, *, aspect: Fraction) -> Rgb:
@@ -101,7 +102,7 @@ class Scaler:
             color_range=int(frame.color_range),
             interlaced=frame.interlaced_frame and frame.height > 2 * self._height // 3,
             aspect=aspect,
-            orientation=orientation_of(frame),
+            orientation=self._orientation(frame),
         )
         if layout != self._layout:
             self._graph, self._layout = self._build(layout), layout
@@ -120,6 +121,14 @@ class Scaler:
             canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
             return canvas
         return np.ascontiguousarray(image)
+
+    def _orientation(self, frame: VideoFrame) -> Orientation:
+        # A frame whose side data was looked at is part of a reference cycle: its picture stays in memory until
+        # the garbage collector runs. So only the first frame of each rotation is looked at.
+        angle = frame.rotation
+        if angle not in self._orientations:
+            self._orientations[angle] = orientation_of(frame)
+        return self._orientations[angle]
 
     def _build(self, layout: _Layout) -> av.filter.Graph:
         width, height = self._width, self._height
