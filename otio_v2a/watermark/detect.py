@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otio_v2a.watermark import grid, payload
-from otio_v2a.watermark.evidence import PHASES, STEP, tile_evidence
+from otio_v2a.watermark.evidence import PHASES, STEP, Levels, levels_of, tile_evidence
 from otio_v2a.watermark.keys import ProjectKey, WatermarkError
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "FILM_SPEEDS",
     "ID_ACCEPTED",
     "Detection",
+    "clearest",
+    "describe",
     "detect",
     "detect_stream",
     "localise",
@@ -41,6 +43,8 @@ _MOST_PER_WINDOW = 4
 _NEAR_STEPS = PHASES  # alignments closer than a slot see the same mark
 _AROUND_SLOTS, _AROUND_BANDS, _EVEN_SHARE = 65, 17, 0.3
 _SWITCH_COST = 6.0
+_SPEED_STEP, _MOST_SPEED_STEPS = 0.001, 6
+_FRESH_SHARE = 0.75  # of a window; the rest lies in the one before
 _SEGMENT_ROUNDS = 3
 
 Floats = NDArray[np.floating]
@@ -59,7 +63,7 @@ class Detection:
     spans: Spans
     """Where the mark was seen, in seconds of the sound given, ascending, accurate to about half a second."""
     speed: float
-    """How much faster than generated the sound plays."""
+    """How much faster than generated the sound plays, of the speeds tried; neighbours can fit a short sound alike."""
 
     @property
     def start_s(self) -> float:
@@ -89,8 +93,21 @@ def detect(
 
     Raises WatermarkError on samples of another shape or no keys.
     """
-    found = localise(samples, sample_rate, keys, speeds=speeds)
+    return clearest(localise(samples, sample_rate, keys, speeds=speeds))
+
+
+def clearest(found: Sequence[Detection]) -> Detection | None:
+    """The mark with an id, if any has one, and the highest score."""
     return max(found, key=lambda one: (one.generation_id is not None, one.score), default=None)
+
+
+def describe(detection: Detection | None) -> str:
+    """What was found, in the words that a report may use."""
+    if detection is None:
+        return "watermark not detected"
+    carried = "no readable id" if detection.generation_id is None else f"generation {detection.generation_id:012x}"
+    where = ", ".join(f"{begin:.1f}-{end:.1f} s" for begin, end in detection.spans)
+    return f"watermark detected: key {detection.key_id}, {carried}, score {detection.score:.1f}, at {where}"
 
 
 def localise(
@@ -128,7 +145,7 @@ def detect_stream(
 def _windows(blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Overlapping stretches and their first samples; only the last is shorter, or the only one."""
     length = _WINDOW_SLOTS * grid.SLOT_SAMPLES
-    advance = length // 2
+    advance = int(length * _FRESH_SHARE)
     start, held, fresh = 0, np.zeros((1, 0), np.float32), 0
     for block in blocks:
         held = np.concatenate([held, block], axis=1) if held.size else np.asarray(block, np.float32)
@@ -154,19 +171,43 @@ class _Hit:
 
 
 def _search(sound: NDArray[np.float32], keys: Sequence[ProjectKey], *, speeds: Sequence[float]) -> list[_Hit]:
+    computed: list[Levels] = []
     for speed in speeds:
-        evidence = tile_evidence(sound, speed=speed)
-        n_slots = evidence.shape[1]
-        if not n_slots or not evidence.any():
-            return []
-        hits = []
-        for key in keys:
-            scores = _scores(evidence, grid.pattern_of(key).sync, n_speeds=1 if speed == 1 else len(speeds))
-            for score, phase, shift in _peaks(scores):
-                hits.append(_read(evidence, key, score=score, phase=phase, shift=shift, speed=speed))
+        levels = next((one for one in computed if one.suit(speed)), None)
+        if levels is None:
+            levels = levels_of(sound, speed=speed)
+            computed.append(levels)
+        n_speeds = 1 if speed == 1 else len(speeds)
+        hits = _search_at(levels, keys, speed=speed, n_speeds=n_speeds)
         if hits:
-            return hits
+            return _sharpened(hits, levels, keys, n_speeds=n_speeds)
     return []
+
+
+def _search_at(levels: Levels, keys: Sequence[ProjectKey], *, speed: float, n_speeds: int) -> list[_Hit]:
+    evidence = tile_evidence(levels, speed=speed)
+    if not evidence.any():
+        return []
+    hits = []
+    for key in keys:
+        scores = _scores(evidence, grid.pattern_of(key).sync, n_speeds=n_speeds)
+        for score, phase, shift in _peaks(scores):
+            hits.append(_read(evidence, key, score=score, phase=phase, shift=shift, speed=speed))
+    return hits
+
+
+def _sharpened(hits: list[_Hit], levels: Levels, keys: Sequence[ProjectKey], *, n_speeds: int) -> list[_Hit]:
+    """The hits at the speed nearby at which the best of them is clearest, when none of them can be read."""
+    for direction in (1, -1):
+        for _ in range(_MOST_SPEED_STEPS):
+            if any(hit.generation_id is not None for hit in hits):
+                return hits
+            speed = hits[0].speed + direction * _SPEED_STEP
+            nearby = _search_at(levels, keys, speed=speed, n_speeds=n_speeds)
+            if max((hit.score for hit in nearby), default=0.0) <= max(hit.score for hit in hits):
+                break
+            hits = nearby
+    return hits
 
 
 def _scores(evidence: NDArray[np.float32], sync: NDArray[np.int8], *, n_speeds: int) -> Floats:
@@ -311,10 +352,10 @@ class _Track:
     def detection(self) -> Detection:
         generation_id = self.generation_id
         if generation_id is None and self.n_hits > 1:
-            # Windows that are too weak each may be readable together. They overlap by half: half as many count.
+            # Windows that are too weak each may be readable together.
             generation_id, coded = payload.decode(self.soft)
             bits = float(self.soft @ coded) / math.sqrt(float(self.soft @ self.soft))
-            if math.sqrt(self.score_energy / 2) + bits < ID_ACCEPTED * math.sqrt(2):
+            if math.sqrt(self.score_energy * _FRESH_SHARE) + bits < ID_ACCEPTED * math.sqrt(2):
                 generation_id = None
         return Detection(
             score=self.best.score,

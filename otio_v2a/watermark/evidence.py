@@ -1,12 +1,13 @@
 """Turn sound into evidence per tile of the watermark's grid. Knows the grid's shape; neither keys nor payloads.
 
-The log level of every tile is whitened (its neighbours in time and frequency are subtracted), divided by the local spread
-and clipped softly. What is left of a marked sound leans towards the mark's sign; an unmarked sound knows nothing of the
-signs, so their correlation with it is a fair coin's walk.
+The log level of every tile is whitened (its neighbours in time and frequency are subtracted), divided by the local
+spread and clipped softly. What is left of a marked sound leans towards the mark's sign; an unmarked sound knows nothing
+of the signs, so their correlation with it is a fair coin's walk.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 
 from otio_v2a.watermark import grid
 
-__all__ = ["PHASES", "STEP", "tile_evidence"]
+__all__ = ["PHASES", "STEP", "Levels", "levels_of", "tile_evidence"]
 
 PHASES = 4
 """Alignments tried within a slot."""
 STEP = grid.SLOT_SAMPLES // PHASES
 _FRAMES_PER_TILE = 3
 _FRAMES_AT_ONCE = 512
+_SAME_BANDS = 0.0015
 _FLOOR_ENERGY = 1e-8
 _AROUND_SLOTS, _AROUND_BANDS = 9, 11
 _SPREAD_SLOTS, _SPREAD_BANDS = 17, 5
@@ -31,22 +33,21 @@ _STEADY_POWER, _STEADY_MOST = 0.7, 3.0
 Floats = NDArray[np.float32]
 
 
-def tile_evidence(sound: Floats, *, speed: float = 1.0) -> Floats:
-    """Evidence (PHASES, n_slots, n_bands) of a sound (channels, n) at 48 kHz that plays `speed` times as fast as marked.
+@dataclass(frozen=True)
+class Levels:
+    """Log energy of a sound's bands over time, good for all speeds that are almost its own."""
 
-    Tile (p, j) begins at sample (j * SLOT_SAMPLES + p * STEP) / speed. Sounds under one slot have no tiles.
-    """
-    levels = _levels(sound, speed=speed)
-    n_slots = (len(levels) - _FRAMES_PER_TILE + 1) // PHASES
-    if n_slots < 1:
-        return np.zeros((PHASES, 0, levels.shape[1]), np.float32)
-    n = n_slots * PHASES
-    tiles = sum(levels[i : i + n] for i in range(_FRAMES_PER_TILE)) / np.float32(_FRAMES_PER_TILE)
-    return _whitened(np.ascontiguousarray(tiles.reshape(n_slots, PHASES, -1).transpose(1, 0, 2)))
+    speed: float
+    bands: Floats
+    """(n_frames, n_bands); the frames are centred STEP / speed samples apart, the first on sample 0."""
+
+    def suit(self, speed: float) -> bool:
+        """Whether evidence at this speed can be taken from these levels: the error is an eighth of a band."""
+        return abs(speed / self.speed - 1) < _SAME_BANDS
 
 
-def _levels(sound: Floats, *, speed: float) -> Floats:
-    """Log energy (n_frames, n_bands) of frames that are centred STEP / speed apart, the first on sample 0."""
+def levels_of(sound: Floats, *, speed: float = 1.0) -> Levels:
+    """Levels of a sound (channels, n) at 48 kHz that plays `speed` times as fast as it was made."""
     from scipy import fft
 
     n_frames = int(sound.shape[1] * speed) // STEP + 1
@@ -63,7 +64,24 @@ def _levels(sound: Floats, *, speed: float) -> Floats:
             spectra = fft.rfft(channel[at] * grid.window(), axis=1)[:, :n_bins]
             power += spectra.real**2 + spectra.imag**2
         levels[start:stop] = np.log(power @ bands + np.float32(_FLOOR_ENERGY))
-    return levels
+    return Levels(speed=speed, bands=levels)
+
+
+def tile_evidence(levels: Levels, *, speed: float) -> Floats:
+    """Evidence (PHASES, n_slots, n_bands) for a mark that plays `speed` times as fast as it was made.
+
+    Tile (p, j) begins at sample (j * SLOT_SAMPLES + p * STEP) / speed. Sounds under one slot have no tiles.
+    """
+    bands = levels.bands
+    if speed != levels.speed:
+        at = np.rint(np.arange(int(len(bands) * speed / levels.speed)) * (levels.speed / speed)).astype(np.intp)
+        bands = bands[at[at < len(bands)]]
+    n_slots = (len(bands) - _FRAMES_PER_TILE + 1) // PHASES
+    if n_slots < 1:
+        return np.zeros((PHASES, 0, bands.shape[1]), np.float32)
+    n = n_slots * PHASES
+    tiles = sum(bands[i : i + n] for i in range(_FRAMES_PER_TILE)) / np.float32(_FRAMES_PER_TILE)
+    return _whitened(np.ascontiguousarray(tiles.reshape(n_slots, PHASES, -1).transpose(1, 0, 2)))
 
 
 @lru_cache(maxsize=128)
@@ -84,5 +102,5 @@ def _whitened(tiles: Floats) -> Floats:
     energy = uniform_filter1d(energy, _SPREAD_BANDS, axis=2, mode="nearest")
     spread = np.sqrt(np.maximum(energy, 0) + np.float32(_LEAST_SPREAD**2))
     # Steady tiles, as in held tones, say more than noisy ones.
-    trust = np.minimum(np.median(spread) / spread, _STEADY_MOST) ** np.float32(_STEADY_POWER)
+    trust = np.minimum(np.median(spread[:, ::4]) / spread, _STEADY_MOST) ** np.float32(_STEADY_POWER)
     return np.asarray(np.tanh(rest / (spread * np.float32(_CLIP))) * trust, np.float32)
