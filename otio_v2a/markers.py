@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from otio_v2a.cues import Ranked, Wish, parse_role, wish_from_fields
+from otio_v2a.cue_fields import Wish, parse_role, wish_from_fields
+from otio_v2a.cues import Ranked
 from otio_v2a.errors import PromptError
 from otio_v2a.spans import ClipSpan, SpanMarker
 

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from otio_v2a.cues import Cue, Ranked, Wish, clip_matches, matching, nearest_names, parse_role, wish_from_fields
+from otio_v2a.cue_fields import Wish, parse_role, wish_from_fields
+from otio_v2a.cues import Cue, CueBook, Ranked, clip_matches, nearest_names
 from otio_v2a.errors import PromptError
 from otio_v2a.markers import marker_wishes
 from otio_v2a.spans import ClipSpan, CutTiming
@@ -105,10 +106,10 @@ def resolve(
         PromptError: a wish cannot be understood, or `flags.clips` names a clip that is not there.
     """
     flags = flags or PromptFlags()
-    clock = timing or _clock(spans)
+    book = CueBook(cues, timing=timing or _clock(spans))
     asks: list[Ask] = []
     for span in _chosen(spans, flags.clips):
-        from_cues = matching(cues, span, timing=clock)
+        from_cues = book.wishes(span)
         from_markers = marker_wishes(span)
         stored = _stored(span)
         asked = {*(flags.roles or stored.roles or DEFAULT_ROLES), *_named(from_cues)}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from otio_v2a.cues import Cue, CueKey, Wish, load_cues, matching, parse_role, unmatched
+from otio_v2a.cue_fields import CueKey, Wish, parse_role
+from otio_v2a.cues import Cue, CueBook, load_cues, unmatched
 from otio_v2a.errors import PromptError
 from otio_v2a.spans import ClipSpan, CutTiming, MediaFile
 from otio_v2a.timecode import seconds_of_day
@@ -147,7 +148,8 @@ SPANS = [
 
 def taken(**key) -> list[int]:
     cue = Cue(CueKey(**key), Wish(text="x"), "sheet.csv, row 2")
-    return [span.index for span in SPANS if matching([cue], span, timing=TIMING)]
+    book = CueBook([cue], timing=TIMING)
+    return [span.index for span in SPANS if book.wishes(span)]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,8 @@ def test_a_cut_over_midnight_goes_on_at_zero():
     timing = CutTiming(rate, seconds_of_day("23:59:59:00", rate=rate), duration_s=Fraction(10))
     span = ClipSpan("id", "A", "V1", Fraction(1), Fraction(9), rate, MediaFile("/a.mov"))
     for label, fits in (("00:00:00:00", True), ("00:00:08:24", True), ("00:00:09:00", False), ("23:59:59:24", False)):
-        assert bool(matching([Cue(CueKey(start=label), Wish(text="x"), "")], span, timing=timing)) is fits, label
+        book = CueBook([Cue(CueKey(start=label), Wish(text="x"), "")], timing=timing)
+        assert bool(book.wishes(span)) is fits, label
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import opentimelineio as otio
 import pytest
 
 from otio_v2a import timeline
-from otio_v2a.cues import Cue, CueKey, Wish
+from otio_v2a.cue_fields import CueKey, Wish
+from otio_v2a.cues import Cue
 from otio_v2a.errors import PromptError
 from otio_v2a.prompts import PromptFlags, default_seed, resolve, take_seed, write_back
 from otio_v2a.spans import ClipSpan, MediaFile, SpanMarker
