@@ -56,7 +56,7 @@ def match_gain_db(before: Sound, after: Sound, *, sample_rate: int, peak: float)
 
     `peak` is the largest magnitude of all that the gain will be applied to.
     """
-    levels = [_level(_cells(_power(sound), sample_rate)) for sound in (before, after)]
+    levels = [float(_levels(_cells(_power(sound), sample_rate))) for sound in (before, after)]
     if min(levels) < 10 * _SILENCE:
         return 0.0
     gain_db = 10 * float(np.log10(levels[0] / levels[1]))
@@ -92,7 +92,7 @@ def join(before: Sound, after: Sound, *, sample_rate: int, sparse: bool) -> Soun
     a, b = np.cos(np.pi / 2 * ramp), np.sin(np.pi / 2 * ramp)
     apart = a**2 * p1 + b**2 * p2 + _SILENCE
     together = np.maximum(apart + 2 * a * b * c, apart / 16)
-    l1, l2 = (_level(_cells(power[start:stop], sample_rate)) for power in powers)
+    l1, l2 = (_levels(_cells(power[start:stop], sample_rate)) for power in powers)
     straight = np.linspace(0, 1, stop - start)
     trend = l1 ** (1 - straight) * l2**straight / (a**2 * l1 + b**2 * l2)
     gain = np.sqrt(apart / together) * np.sqrt(np.maximum(trend, 1 / 64))
@@ -109,22 +109,23 @@ def _place(powers: tuple[_Signal, _Signal], cross: _Signal, *, sample_rate: int,
     best = (np.inf, 0, n)
     shorter = [max(2, round(seconds / _CELL_S)) for seconds in _FADES_S]
     for length in [*(cells for cells in shorter if cells < p1.size), p1.size]:
+        # One row per place.
+        q1, q2, qc = (np.lib.stride_tricks.sliding_window_view(x, length) for x in (p1, p2, c))
         ramp = _curve(length)
         a, b = np.cos(np.pi / 2 * ramp), np.sin(np.pi / 2 * ramp)
-        for first in range(p1.size - length + 1):
-            here = slice(first, first + length)
-            apart = a**2 * p1[here] + b**2 * p2[here] + _SILENCE
-            together = np.maximum(apart + 2 * a * b * c[here], apart / 100)
-            change_db = 10 * abs(np.log10(_level(p1[here]) / _level(p2[here])))
-            step_db = change_db * _HOP_S / (length * _CELL_S)
-            cost = (
-                costs.loudness * 10 * np.log10(np.mean(p1[here] + p2[here]) + _SILENCE)
-                + costs.step * max(0.0, step_db - _STEP_DB)
-                + costs.cancellation * max(0.0, 10 * float(np.log10((apart / together).max())) - 1)
-                - costs.brevity * np.log2(length)
-            )
-            if cost < best[0]:
-                best = (cost, first * cell, n if first + length == p1.size else (first + length) * cell)
+        apart = a**2 * q1 + b**2 * q2 + _SILENCE
+        together = np.maximum(apart + 2 * a * b * qc, apart / 100)
+        change_db = 10 * np.abs(np.log10(_levels(q1) / _levels(q2)))
+        step_db = change_db * _HOP_S / (length * _CELL_S)
+        cost = (
+            costs.loudness * 10 * np.log10(np.mean(q1 + q2, axis=1) + _SILENCE)
+            + costs.step * np.maximum(0.0, step_db - _STEP_DB)
+            + costs.cancellation * np.maximum(0.0, 10 * np.log10((apart / together).max(axis=1)) - 1)
+            - costs.brevity * np.log2(length)
+        )
+        first = int(np.argmin(cost))
+        if cost[first] < best[0]:
+            best = (float(cost[first]), first * cell, n if first + length == p1.size else (first + length) * cell)
     return best[1], best[2]
 
 
@@ -140,9 +141,9 @@ def _cells(x: _Signal, sample_rate: int) -> _Signal:
     return np.asarray(np.add.reduceat(x, starts) / np.diff(np.append(starts, x.size)))
 
 
-def _level(cells: _Signal) -> float:
-    """Power of the bed: the median cell, so that a single event does not count."""
-    return max(float(np.median(cells)), _SILENCE)
+def _levels(cells: _Signal) -> _Signal:
+    """Power of the bed, along the last axis: the median cell, so that a single event does not count."""
+    return np.asarray(np.maximum(np.median(cells, axis=-1), _SILENCE))
 
 
 def _smooth(x: _Signal, width: int) -> _Signal:

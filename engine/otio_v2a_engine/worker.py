@@ -10,6 +10,7 @@ timelines, and it imports torch only inside an engine that needs it.
 
 import argparse
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -138,6 +139,9 @@ class _Timed:
             return self._engine.render(request, on_progress=on_progress, cancelled=cancelled)
         finally:
             self.seconds += time.perf_counter() - started
+            # Decoded pictures can be parts of reference cycles, which are few and large: the collector, which
+            # counts objects, would come late.
+            gc.collect()
 
     def close(self) -> None:
         self._engine.close()
@@ -180,11 +184,14 @@ class _Bench:
     def close(self) -> None:
         """Let go of the engine; the next render loads it anew."""
         engine, self._engine, self._loaded = self._engine, None, None
+        gc.unfreeze()
         if engine is not None:
             try:
                 engine.close()
             except Exception:
                 _LOG.error("%s", traceback.format_exc())
+        del engine
+        gc.collect()
 
     def _render(self, work: Render, caught: list[warnings.WarningMessage]) -> Finished:
         # Not at the top: a worker that only finds shots, or fails, needs no engine room.
@@ -230,6 +237,9 @@ class _Bench:
             self.close()
             self._engine = registry.load(name, device=device)
             self._loaded = (name, device)
+            # What is loaded stays: collecting after every window need not look at it again.
+            gc.collect()
+            gc.freeze()
         return self._engine
 
     def _progress(self, id: str) -> Callable[[Progress], None]:

@@ -31,6 +31,8 @@ from otio_v2a_engine.windows import Window, plan_windows, render_long, window_se
 RATE = 48000
 HOP = RATE // 20
 MAX_S = FAKE.info.max_window_s
+INAUDIBLE = 1e-4
+"""Of full scale: -80 dB."""
 
 Synthesis = Callable[[RenderRequest, np.random.Generator, np.ndarray], np.ndarray]
 
@@ -91,6 +93,8 @@ def events(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray
     media = seconds + float(request.picture.start_s)
     sound = 1e-3 * rng.standard_normal(seconds.size)
     for time in event_times(media[-1] + 1):
+        if not media[0] - 0.5 < time < media[-1]:
+            continue
         since = media - time
         ring = np.exp(-np.maximum(since, 0) / 0.03) * np.sin(2 * np.pi * 900 * since + rng.uniform(0, 2 * np.pi))
         sound += np.where(since >= 0, 0.5 * ring, 0)
@@ -153,11 +157,11 @@ def measure_seams(sound: np.ndarray, windows: tuple[Window, ...]) -> Seams:
     ],
 )
 def test_seams_have_no_step_and_no_click(role: Role, synthesis: Synthesis, largest_step_db: float) -> None:
-    for seed in range(3):
-        request = request_of(30.37, role=role, seed=seed)
+    for seed in range(2):
+        request = request_of(22.37, role=role, seed=seed)
         seams = measure_seams(sound_of(SynthEngine(synthesis), request), plan_windows(request, max_window_s=MAX_S))
         assert seams.step_db <= largest_step_db
-        assert seams.kink <= 1.5 * seams.own_kink
+        assert seams.kink <= 1.2 * seams.own_kink + INAUDIBLE
 
 
 def test_the_measures_find_a_fade_that_cancels_and_a_hard_join() -> None:
@@ -167,16 +171,18 @@ def test_the_measures_find_a_fade_that_cancels_and_a_hard_join() -> None:
     cancelling = (np.cos(fade) * tone - np.sin(fade) * tone)[None]
     windows = (Window(0, 3 * RATE // 2, 0, False), Window(RATE // 2, 2 * RATE, RATE, False))
     assert measure_seams(cancelling, windows).step_db > 3
-    hard = np.where(seconds < 1, tone, np.roll(tone, 50))[None]
-    seams = measure_seams(hard, (Window(0, RATE, 0, False), Window(RATE - 9, 2 * RATE, 18, False)))
-    assert seams.kink > 5 * seams.own_kink
+    for frequency in (60.3, 220.3):
+        tone = 0.2 * np.sin(2 * np.pi * frequency * seconds)
+        hard = np.where(seconds < 1, tone, np.roll(tone, 50))[None]
+        seams = measure_seams(hard, (Window(0, RATE, 0, False), Window(RATE - 9, 2 * RATE, 18, False)))
+        assert seams.kink > 5 * (seams.own_kink + INAUDIBLE)
 
 
 def test_an_event_in_an_overlap_is_heard_once_and_whole() -> None:
     energies: list[float] = []
     for seed in range(3):
-        sound = sound_of(SynthEngine(events), request_of(40, seed=seed))[0].astype(np.float64)
-        for time in event_times(39):
+        sound = sound_of(SynthEngine(events), request_of(24, seed=seed))[0].astype(np.float64)
+        for time in event_times(23):
             at = round(time * RATE)
             energies.append(float((sound[at : at + RATE // 10] ** 2).sum()))
             assert np.abs(sound[at - 200 : at - 10]).max() < 0.06, "something is heard before the event"
@@ -185,13 +191,13 @@ def test_an_event_in_an_overlap_is_heard_once_and_whole() -> None:
 
 
 def test_ambience_windows_of_different_level_are_brought_together_without_adding_up() -> None:
-    request = request_of(120, role=Role.AMB)
+    request = request_of(60, role=Role.AMB)
     engine = SynthEngine(noise(level_db=3))
     sound = sound_of(engine, request)[0]
     levels = 10 * np.log10((sound.reshape(-1, RATE) ** 2).mean(axis=1))
     mean_db = 20 * np.log10(0.05)
     assert np.abs(levels - mean_db).max() < 6.5
-    assert abs(levels[-20:].mean() - levels[:20].mean()) < 3
+    assert abs(levels[-10:].mean() - levels[:10].mean()) < 3
 
 
 def test_loud_windows_stay_below_full_scale_in_their_seams() -> None:
@@ -343,7 +349,7 @@ def test_ten_minutes_need_no_more_memory_than_half_a_minute() -> None:
 
     def peak(seconds: int) -> int:
         engine = SynthEngine(silence)
-        request = request_of(seconds, role=Role.FX, channels=2)
+        request = replace(request_of(1, channels=2), sample_rate=16000, n_samples=seconds * 16000)
         tracemalloc.start()
         try:
             total = 0
@@ -355,7 +361,7 @@ def test_ten_minutes_need_no_more_memory_than_half_a_minute() -> None:
         finally:
             tracemalloc.stop()
 
-    one_window = int(MAX_S) * RATE * 2 * 4
+    one_window = int(MAX_S) * 16000 * 2 * 4
     assert peak(600) < 1.2 * peak(30) < 6 * one_window
 
 
@@ -374,3 +380,11 @@ def test_seams_over_a_real_film_are_no_louder_than_the_sound_itself(footage: Pat
     assert seams.step_db <= max(1.0, seams.own_step_db)
     # A click that both windows have on the same sample may rise by 3 dB where they cross.
     assert seams.kink <= 2 * seams.own_kink
+
+
+@pytest.mark.parametrize("role", [Role.FX, Role.AMB])
+def test_an_engine_of_very_short_windows_still_renders_every_sample(role: Role) -> None:
+    engine = SynthEngine(noise(), max_window_s=Fraction(1, 16))
+    request = request_of(0.5, role=role, cuts=tuple(Fraction(k, 90) for k in range(1, 45)))
+    assert sound_of(engine, request).shape == (1, RATE // 2)
+    assert len(engine.requests) > 8
