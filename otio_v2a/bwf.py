@@ -1,23 +1,18 @@
 """Owns writing sound as 24-bit broadcast wave files: dither, constant memory, all or nothing. Knows no timeline."""
 
 import math
-import os
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from otio_v2a.atomic import atomic_file
 from otio_v2a.errors import StemError
 from otio_v2a.riff import RF64_LIMIT, BroadcastInfo, finish_header, start_header
-from otio_v2a_engine.lengths import position
 
-__all__ = ["WrittenSound", "atomic_file", "time_reference", "write_bwf"]
+__all__ = ["WrittenSound", "write_bwf"]
 
 _FULL_SCALE = 2**23
 _SLICE = 65536
@@ -43,41 +38,6 @@ class WrittenSound:
     def peak_dbfs(self) -> float:
         """The peak in dBFS; minus infinity for silence."""
         return 20 * math.log10(self.peak) if self.peak > 0 else -math.inf
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place, synced to disk, when the block ends without an error.
-
-    A failure leaves what was at `path`. A symlink at `path` is replaced; its target is never written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.partial")
-    # O_EXCL neither follows nor reuses what somebody may have planted under the name.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where folders can be opened (not on Windows)."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_bwf(
@@ -140,8 +100,3 @@ def _to_bytes(part: npt.NDArray[np.float64], noise: np.random.Generator) -> byte
     steps = np.where(part == 0.0, 0.0, part * _FULL_SCALE + uniform[..., 0] - uniform[..., 1])
     whole = np.clip(np.rint(steps), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i4")
     return np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-
-
-def time_reference(absolute_s: Fraction, sample_rate: int) -> int:
-    """Samples since midnight of a time of day, wrapped at 24 hours; times before midnight belong to the day before."""
-    return position(absolute_s, sample_rate) % (86400 * sample_rate)

@@ -1,7 +1,10 @@
 """Fixtures that every test may use."""
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -27,3 +30,15 @@ def footage(media_root: Path) -> Path:
 def sounds(media_root: Path) -> Path:
     """Folder of real sounds."""
     return media_root / "sounds"
+
+
+@pytest.fixture(scope="session")
+def kit() -> ModuleType:
+    """Builders of cuts and takes (tests/delivery_kit.py)."""
+    spec = importlib.util.spec_from_file_location("delivery_kit", REPO / "tests" / "delivery_kit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,224 @@
+"""Writes the sound files of stems: takes in, broadcast wave files out. Knows samples and names, no OTIO.
+
+Every delivered sample passes through `_write_sound`: a finishing step on blocks (a watermark) belongs there.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from otio_v2a.bwf import write_bwf
+from otio_v2a.conform import overlaps, parts_of
+from otio_v2a.errors import StemError
+from otio_v2a.mixing import Part, measure_peak, mix, read_blocks
+from otio_v2a.naming import clean, free_or_same
+from otio_v2a.riff import BroadcastInfo
+from otio_v2a.spans import CutTiming
+from otio_v2a.stem import Layout, Placement, Stem, StemClip, StemTake, place_whole
+from otio_v2a_engine import registry
+from otio_v2a_engine.contract import EngineError, Role
+
+__all__ = ["DIGITAL_SOURCE_TYPE", "Delivery", "generator", "prompt_hash", "weights_licence", "write_clip", "write_role"]
+
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's word for sound that a trained model made."""
+
+_FORMAT = "1"
+"""Part of every file's reference: changes whenever the same takes would be written as other bytes."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where and for which cut files are written.
+
+    Attributes:
+        folder: where they go.
+        cut_name: name of the cut.
+        timing: its clock.
+    """
+
+    folder: Path
+    cut_name: str
+    timing: CutTiming
+
+
+def generator() -> str:
+    """Name and version of this program."""
+    try:
+        return f"otio-v2a {version('otio-v2a')}"
+    except PackageNotFoundError:
+        return "otio-v2a"
+
+
+def weights_licence(engine: str) -> str:
+    """Licence of an engine's weights, "none" when it has no weights, "unknown" when it is not installed."""
+    try:
+        return registry.find(engine).info.weights_licence or "none"
+    except EngineError:
+        return "unknown"
+
+
+def prompt_hash(take: StemTake) -> str:
+    """A hash of the prompt, salted with the take's own, so that a delivered file does not tell the prompt."""
+    text = json.dumps([take.prompt.text, take.prompt.negative_text, take.prompt.transcript], ensure_ascii=False)
+    return hashlib.sha256(f"{take.content_hash}\n{text}".encode()).hexdigest()
+
+
+def write_clip(stem: Stem, *, delivery: Delivery, word: str) -> Stem:
+    """Write every take of one clip, the active one last; the result's takes are the written files.
+
+    Files that are there already with the very same sound are kept.
+
+    Raises:
+        StemError: a take cannot be read or a file not be written.
+    """
+    clip = stem.clips[0]
+    written: dict[int, StemTake] = {}
+    for take in sorted(clip.takes, key=lambda take: take.number == clip.active):
+        name = f"{clean(delivery.cut_name, fallback='cut')}_{word}_{stem.role}_t{take.number:02d}"
+        start = stem.placement.file_start - take.file_start
+        path = _deliver(
+            read_blocks(take.path, start, start + stem.placement.n_samples, channels=stem.channels),
+            stem=stem,
+            delivery=delivery,
+            name=name,
+            content=[take.content_hash, str(clip.record_start)],
+            title=f"{stem.role} take {take.number} of {clip.name}",
+            scene=clip.name,
+            take=f"{take.number:02d}",
+            fields={
+                "ENGINE": take.engine,
+                "ENGINE_VERSION": take.engine_version,
+                "SEED": str(take.seed),
+                "PROMPT_HASH": prompt_hash(take),
+                "CONTENT_HASH": take.content_hash,
+                "WEIGHTS_LICENCE": weights_licence(take.engine),
+                "CLIP_ID": clip.clip_id,
+                "HANDLE_SAMPLES": str(clip.record_start - stem.placement.file_start),
+                "SPAN_SAMPLES": str(clip.span_samples),
+            },
+        )
+        written[take.number] = replace(
+            take, path=path, file_start=stem.placement.file_start, n_samples=stem.placement.n_samples
+        )
+    takes = tuple(written[take.number] for take in clip.takes)
+    return replace(stem, path=written[clip.active].path, clips=(replace(clip, takes=takes),))
+
+
+def write_role(clips: Sequence[StemClip], *, role: Role, sample_rate: int, channels: int, delivery: Delivery) -> Stem:
+    """Write one full-length file from the active takes of a role, streaming.
+
+    Raises:
+        StemError: a take cannot be read or the file not be written.
+    """
+    placement = place_whole(delivery.timing, sample_rate=sample_rate)
+    keep = (0, placement.n_samples)
+    parts = parts_of(clips, role=role, sample_rate=sample_rate, keep=keep)
+    # Only clips that sound at once can add up beyond full scale: fades are held within it.
+    peak = measure_peak(_mixed(parts, placement, channels)) if overlaps(clips) else 0.0
+    gain = 1 / peak if peak > 1 else 1.0
+    gain_db = float(20 * np.log10(gain))
+    stem = Stem(
+        role=role,
+        layout=Layout.ROLES,
+        path=delivery.folder,
+        placement=placement,
+        sample_rate=sample_rate,
+        channels=channels,
+        clips=tuple(clips),
+        cut_name=delivery.cut_name,
+        timing=delivery.timing,
+        gain_db=gain_db,
+    )
+    active = [clip.active_take for clip in clips]
+    path = _deliver(
+        (block * np.float32(gain) if gain != 1 else block for block in _mixed(parts, placement, channels)),
+        stem=stem,
+        delivery=delivery,
+        name=f"{clean(delivery.cut_name, fallback='cut')}_{role}",
+        content=[f"{clip.active_take.content_hash}@{clip.record_start}" for clip in clips],
+        title=f"{role} stem of {delivery.cut_name}",
+        scene="",
+        take="",
+        fields={
+            "ENGINE": ", ".join(sorted({f"{take.engine} {take.engine_version}" for take in active})),
+            "WEIGHTS_LICENCE": ", ".join(sorted({weights_licence(take.engine) for take in active})),
+            "CLIPS": str(len(clips)),
+            "GAIN_DB": f"{gain_db:.3f}",
+        },
+    )
+    return replace(stem, path=path)
+
+
+def _mixed(parts: Sequence[Part], placement: Placement, channels: int) -> Iterator[npt.NDArray[np.float32]]:
+    start = placement.file_start
+    return mix(parts, start=start, stop=start + placement.n_samples, channels=channels)
+
+
+def _deliver(
+    blocks: Iterable[npt.NDArray[np.float32]],
+    *,
+    stem: Stem,
+    delivery: Delivery,
+    name: str,
+    content: Sequence[str],
+    title: str,
+    scene: str,
+    take: str,
+    fields: Mapping[str, str],
+) -> Path:
+    """Write a sound under a free name, unless the very same sound lies there; returns its path."""
+    timing, placement = delivery.timing, stem.placement
+    identity = [_FORMAT, stem.role, stem.layout, placement, stem.sample_rate, stem.channels, timing.rate]
+    reference = hashlib.sha256(repr([*map(str, identity), timing.drop_frame, *content]).encode()).hexdigest()[:32]
+    path, is_there = free_or_same(
+        delivery.folder,
+        name,
+        reference=reference,
+        size=placement.n_samples * stem.channels * 3,
+        numbered=stem.layout is Layout.ROLES,
+    )
+    if is_there:
+        return path
+    layout = "mono" if stem.channels == 1 else "stereo"
+    info = BroadcastInfo(
+        time_reference=placement.time_reference,
+        frame_rate=timing.rate,
+        drop_frame=timing.drop_frame,
+        description=f"AI-generated sound (trained algorithmic media): {title}",
+        reference=reference,
+        project=delivery.cut_name,
+        scene=scene,
+        take=take,
+        track_names=(str(stem.role),) if stem.channels == 1 else (f"{stem.role} L", f"{stem.role} R"),
+        coding_history=f"A=PCM,F={stem.sample_rate},W=24,M={layout},T={generator()}; {fields['ENGINE']}",
+        fields={
+            "GENERATOR": generator(),
+            "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
+            "ORIGIN": "trained algorithmic media",
+            "ROLE": str(stem.role),
+            **fields,
+        },
+    )
+    _write_sound(path, blocks, stem=stem, info=info)
+    return path
+
+
+def _write_sound(path: Path, blocks: Iterable[npt.NDArray[np.float32]], *, stem: Stem, info: BroadcastInfo) -> None:
+    """The one place where delivered samples are written."""
+    written = write_bwf(
+        path,
+        blocks,
+        sample_rate=stem.sample_rate,
+        channels=stem.channels,
+        info=info,
+        dither_seed=int(info.reference[:8], 16),
+    )
+    if written.n_samples != stem.placement.n_samples:
+        raise StemError(f"{path} has {written.n_samples} samples instead of {stem.placement.n_samples}")

@@ -1,0 +1,143 @@
+"""The delivery of sound: takes become files (`write`), files become tracks (`attach`), and tracks go again (`detach`).
+
+Knows which takes belong together; `stem_files` writes the bytes and `tracks` knows OTIO.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otio_v2a.errors import StemError
+from otio_v2a.naming import clip_words
+from otio_v2a.spans import ClipSpan
+from otio_v2a.stem import Layout, Stem, StemClip, StemTake, place
+from otio_v2a.stem_files import Delivery, write_clip, write_role
+from otio_v2a.takes import Take
+from otio_v2a.tracks import attach, chosen_takes, detach, undo
+from otio_v2a_engine.contract import Role
+
+if TYPE_CHECKING:
+    from otio_v2a.timeline import Cut
+
+__all__ = ["Layout", "Stem", "attach", "detach", "undo", "write"]
+
+_ROLE_ORDER = {Role.DX: 0, Role.FX: 1, Role.AMB: 2, Role.MUS: 3}
+
+
+def write(
+    takes: Sequence[Take],
+    cut: "Cut",
+    *,
+    out_dir: Path,
+    layout: Layout,
+    chosen: Mapping[tuple[str, Role], str] | None = None,
+) -> tuple[Stem, ...]:
+    """Write the takes of a cut as broadcast wave files.
+
+    The active take of each clip is the one that was active before (in the cut's own tracks, or in `chosen`: content
+    hash by clip id and role), else the first.
+
+    Args:
+        takes: takes of spans of the cut, in any order.
+        cut: the cut they were made for.
+        out_dir: folder of the files.
+        layout: clip by clip, or one full-length file per role.
+        chosen: content hash of the take to use, by clip id and role.
+
+    Raises:
+        StemError: a take does not fit the cut, cannot be read, or a file cannot be written.
+    """
+    spans = {span.clip_id: span for span in cut.spans}
+    groups: dict[tuple[Role, str], list[Take]] = defaultdict(list)
+    for take in takes:
+        _check(take, spans)
+        groups[take.role, take.clip_id].append(take)
+    wanted = {**chosen_takes(cut.timeline), **(chosen or {})}
+    order = {clip_id: index for index, clip_id in enumerate(spans)}
+    delivery = Delivery(folder=out_dir, cut_name=cut.name, timing=cut.timing)
+    words = clip_words({clip_id: span.name for clip_id, span in spans.items()})
+    stems: list[Stem] = []
+    by_role: dict[Role, list[StemClip]] = defaultdict(list)
+    for role, clip_id in sorted(groups, key=lambda key: (_ROLE_ORDER.get(key[0], 9), order[key[1]])):
+        group = sorted(groups[role, clip_id], key=lambda take: take.number)
+        clip = _stem_clip(group, spans[clip_id], wanted=wanted.get((clip_id, role)))
+        by_role[role].append(clip)
+        if layout is Layout.CLIPS:
+            stem = _clip_stem(clip, group, span=spans[clip_id], cut=cut)
+            stems.append(write_clip(stem, delivery=delivery, word=words[clip_id]))
+    if layout is Layout.ROLES:
+        for role, clips in by_role.items():
+            of_role = [take for take in takes if take.role == role]
+            rates = {take.sample_rate for take in of_role}
+            if len(rates) != 1:
+                raise StemError(f"takes of {role} have several sample rates {sorted(rates)}; render them at one")
+            channels = max(take.channels for take in of_role)
+            stems.append(write_role(clips, role=role, sample_rate=rates.pop(), channels=channels, delivery=delivery))
+    return tuple(stems)
+
+
+def _check(take: Take, spans: Mapping[str, ClipSpan]) -> None:
+    span = spans.get(take.clip_id)
+    if span is None:
+        raise StemError(f"take {take.number} ({take.role}) belongs to clip {take.clip_id}, which is not in the cut")
+    found = (take.record_start, take.span_samples)
+    if found != (span.first_sample(take.sample_rate), span.n_samples(take.sample_rate)):
+        raise StemError(
+            f"take {take.number} ({take.role}) of clip {span.name!r} was made for another place or length; plan again"
+        )
+
+
+def _stem_clip(group: Sequence[Take], span: ClipSpan, *, wanted: str | None) -> StemClip:
+    numbers = [take.number for take in group]
+    if len(set(numbers)) != len(numbers):
+        raise StemError(f"clip {span.name!r} has two takes with the same number: {numbers}")
+    return StemClip(
+        clip_id=span.clip_id,
+        name=span.name,
+        track=span.track,
+        record_start=group[0].record_start,
+        span_samples=group[0].span_samples,
+        takes=tuple(
+            StemTake(
+                number=take.number,
+                path=take.path,
+                file_start=take.file_start,
+                n_samples=take.n_samples,
+                content_hash=take.content_hash,
+                seed=take.seed,
+                prompt=take.prompt,
+                engine=take.engine,
+                engine_version=take.engine_version,
+            )
+            for take in group
+        ),
+        active=next((take.number for take in group if take.content_hash == wanted), numbers[0]),
+    )
+
+
+def _clip_stem(clip: StemClip, group: Sequence[Take], *, span: ClipSpan, cut: "Cut") -> Stem:
+    """The stem before its files are written: all takes of a clip share one placement, so that they can be swapped."""
+    formats = {(take.sample_rate, take.channels) for take in group}
+    if len(formats) != 1:
+        raise StemError(f"takes of clip {span.name!r} differ in (Hz, channels): {sorted(formats)}; render them alike")
+    sample_rate, channels = formats.pop()
+    placement = place(
+        span.record_start_s,
+        span.duration_s,
+        timing=cut.timing,
+        sample_rate=sample_rate,
+        before=min(take.handle_before for take in group),
+        after=min(take.handle_after for take in group),
+    )
+    return Stem(
+        role=group[0].role,
+        layout=Layout.CLIPS,
+        path=group[0].path,
+        placement=placement,
+        sample_rate=sample_rate,
+        channels=channels,
+        clips=(clip,),
+        cut_name=cut.name,
+        timing=cut.timing,
+    )
