@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otio_v2a.watermark import grid, payload
-from otio_v2a.watermark.evidence import PHASES, STEP, Levels, levels_of, tile_evidence
+from otio_v2a.watermark.evidence import PHASES, STEP, Evidence
 from otio_v2a.watermark.keys import ProjectKey, WatermarkError
 
 __all__ = [
@@ -171,39 +171,35 @@ class _Hit:
 
 
 def _search(sound: NDArray[np.float32], keys: Sequence[ProjectKey], *, speeds: Sequence[float]) -> list[_Hit]:
-    computed: list[Levels] = []
+    evidence = Evidence(sound)
     for speed in speeds:
-        levels = next((one for one in computed if one.suit(speed)), None)
-        if levels is None:
-            levels = levels_of(sound, speed=speed)
-            computed.append(levels)
         n_speeds = 1 if speed == 1 else len(speeds)
-        hits = _search_at(levels, keys, speed=speed, n_speeds=n_speeds)
+        hits = _search_at(evidence, keys, speed=speed, n_speeds=n_speeds)
         if hits:
-            return _sharpened(hits, levels, keys, n_speeds=n_speeds)
+            return _sharpened(hits, evidence, keys, n_speeds=n_speeds)
     return []
 
 
-def _search_at(levels: Levels, keys: Sequence[ProjectKey], *, speed: float, n_speeds: int) -> list[_Hit]:
-    evidence = tile_evidence(levels, speed=speed)
-    if not evidence.any():
+def _search_at(evidence: Evidence, keys: Sequence[ProjectKey], *, speed: float, n_speeds: int) -> list[_Hit]:
+    tiles = evidence.at(speed)
+    if not tiles.any():
         return []
     hits = []
     for key in keys:
-        scores = _scores(evidence, grid.pattern_of(key).sync, n_speeds=n_speeds)
+        scores = _scores(tiles, grid.pattern_of(key).sync, n_speeds=n_speeds)
         for score, phase, shift in _peaks(scores):
-            hits.append(_read(evidence, key, score=score, phase=phase, shift=shift, speed=speed))
+            hits.append(_read(tiles, key, score=score, phase=phase, shift=shift, speed=speed))
     return hits
 
 
-def _sharpened(hits: list[_Hit], levels: Levels, keys: Sequence[ProjectKey], *, n_speeds: int) -> list[_Hit]:
+def _sharpened(hits: list[_Hit], evidence: Evidence, keys: Sequence[ProjectKey], *, n_speeds: int) -> list[_Hit]:
     """The hits at the speed nearby at which the best of them is clearest, when none of them can be read."""
     for direction in (1, -1):
         for _ in range(_MOST_SPEED_STEPS):
             if any(hit.generation_id is not None for hit in hits):
                 return hits
             speed = hits[0].speed + direction * _SPEED_STEP
-            nearby = _search_at(levels, keys, speed=speed, n_speeds=n_speeds)
+            nearby = _search_at(evidence, keys, speed=speed, n_speeds=n_speeds)
             if max((hit.score for hit in nearby), default=0.0) <= max(hit.score for hit in hits):
                 break
             hits = nearby

@@ -7,7 +7,6 @@ of the signs, so their correlation with it is a fair coin's walk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,14 +14,14 @@ from numpy.typing import NDArray
 
 from otio_v2a.watermark import grid
 
-__all__ = ["PHASES", "STEP", "Levels", "levels_of", "tile_evidence"]
+__all__ = ["PHASES", "STEP", "Evidence"]
 
 PHASES = 4
 """Alignments tried within a slot."""
 STEP = grid.SLOT_SAMPLES // PHASES
 _FRAMES_PER_TILE = 3
 _FRAMES_AT_ONCE = 512
-_SAME_BANDS = 0.0015
+_SAME_BANDS = 0.0015  # an eighth of a band's width
 _FLOOR_ENERGY = 1e-8
 _AROUND_SLOTS, _AROUND_BANDS = 9, 11
 _SPREAD_SLOTS, _SPREAD_BANDS = 17, 5
@@ -33,21 +32,35 @@ _STEADY_POWER, _STEADY_MOST = 0.7, 3.0
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Levels:
-    """Log energy of a sound's bands over time, good for all speeds that are almost its own."""
+class Evidence:
+    """Evidence of one sound (channels, n) at 48 kHz, at any speed. Spectra are taken once for speeds close together."""
 
-    speed: float
-    bands: Floats
-    """(n_frames, n_bands); the frames are centred STEP / speed samples apart, the first on sample 0."""
+    def __init__(self, sound: Floats) -> None:
+        self._sound = sound
+        self._levels: dict[float, Floats] = {}
 
-    def suit(self, speed: float) -> bool:
-        """Whether evidence at this speed can be taken from these levels: the error is an eighth of a band."""
-        return abs(speed / self.speed - 1) < _SAME_BANDS
+    def at(self, speed: float) -> Floats:
+        """(PHASES, n_slots, n_bands) for a mark that plays `speed` times as fast as it was made.
+
+        Tile (p, j) begins at sample (j * SLOT_SAMPLES + p * STEP) / speed. Sounds under one slot have no tiles.
+        """
+        near = next((own for own in self._levels if abs(speed / own - 1) < _SAME_BANDS), speed)
+        if near not in self._levels:
+            self._levels[near] = _levels(self._sound, speed=near)
+        levels = self._levels[near]
+        if speed != near:
+            steps = np.rint(np.arange(int(len(levels) * speed / near)) * (near / speed)).astype(np.intp)
+            levels = levels[steps[steps < len(levels)]]
+        n_slots = (len(levels) - _FRAMES_PER_TILE + 1) // PHASES
+        if n_slots < 1:
+            return np.zeros((PHASES, 0, levels.shape[1]), np.float32)
+        n = n_slots * PHASES
+        tiles = sum(levels[i : i + n] for i in range(_FRAMES_PER_TILE)) / np.float32(_FRAMES_PER_TILE)
+        return _whitened(np.ascontiguousarray(tiles.reshape(n_slots, PHASES, -1).transpose(1, 0, 2)))
 
 
-def levels_of(sound: Floats, *, speed: float = 1.0) -> Levels:
-    """Levels of a sound (channels, n) at 48 kHz that plays `speed` times as fast as it was made."""
+def _levels(sound: Floats, *, speed: float) -> Floats:
+    """Log energy (n_frames, n_bands) of frames that are centred STEP / speed apart, the first on sample 0."""
     from scipy import fft
 
     n_frames = int(sound.shape[1] * speed) // STEP + 1
@@ -64,24 +77,7 @@ def levels_of(sound: Floats, *, speed: float = 1.0) -> Levels:
             spectra = fft.rfft(channel[at] * grid.window(), axis=1)[:, :n_bins]
             power += spectra.real**2 + spectra.imag**2
         levels[start:stop] = np.log(power @ bands + np.float32(_FLOOR_ENERGY))
-    return Levels(speed=speed, bands=levels)
-
-
-def tile_evidence(levels: Levels, *, speed: float) -> Floats:
-    """Evidence (PHASES, n_slots, n_bands) for a mark that plays `speed` times as fast as it was made.
-
-    Tile (p, j) begins at sample (j * SLOT_SAMPLES + p * STEP) / speed. Sounds under one slot have no tiles.
-    """
-    bands = levels.bands
-    if speed != levels.speed:
-        at = np.rint(np.arange(int(len(bands) * speed / levels.speed)) * (levels.speed / speed)).astype(np.intp)
-        bands = bands[at[at < len(bands)]]
-    n_slots = (len(bands) - _FRAMES_PER_TILE + 1) // PHASES
-    if n_slots < 1:
-        return np.zeros((PHASES, 0, bands.shape[1]), np.float32)
-    n = n_slots * PHASES
-    tiles = sum(bands[i : i + n] for i in range(_FRAMES_PER_TILE)) / np.float32(_FRAMES_PER_TILE)
-    return _whitened(np.ascontiguousarray(tiles.reshape(n_slots, PHASES, -1).transpose(1, 0, 2)))
+    return levels
 
 
 @lru_cache(maxsize=128)
