@@ -1,5 +1,6 @@
 """Cue sheets: formats, keys, timecode, and errors that say where and what to do."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -118,6 +119,13 @@ def test_a_bad_sheet_is_refused_with_place_and_remedy(tmp_path, name, text, mess
         load_cues(write(tmp_path, text, name))
     assert str(tmp_path / name) in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_the_documentations_examples_are_cue_sheets(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```(csv|toml)\n(.*?)```", text, re.DOTALL)
+    found = [len(load_cues(write(tmp_path, body, f"cues.{kind}"))) for kind, body in examples]
+    assert found == [3, 2, 3]
 
 
 def test_a_missing_sheet_is_named(tmp_path):
