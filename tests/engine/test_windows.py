@@ -361,8 +361,10 @@ def test_ten_minutes_need_no_more_memory_than_half_a_minute() -> None:
         finally:
             tracemalloc.stop()
 
+    peak(20)  # what is imported and cached on first use does not count
     one_window = int(MAX_S) * 16000 * 2 * 4
-    assert peak(600) < 1.2 * peak(30) < 6 * one_window
+    # 29 s are windows of full length, as the many of ten minutes nearly are.
+    assert peak(600) < 1.1 * peak(29) < 6 * one_window
 
 
 @pytest.mark.footage
