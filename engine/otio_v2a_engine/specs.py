@@ -22,7 +22,7 @@ FAKE = EngineSpec(
         weights_note="",
         devices=("cpu",),
         default_steps=4,
-        cost_factor=0.02,
+        cost_factor=0.05,
     ),
     factory="otio_v2a_engine.fake:FakeEngine",
 )
