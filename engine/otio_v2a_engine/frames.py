@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from otio_v2a_engine.picture_files import Movie
 from otio_v2a_engine.picture_scale import Fit, Scaler, orientation_of
 from otio_v2a_engine.picture_sequence import StillSequence, is_pattern, read_still
 
-__all__ = ["Fit", "PictureInfo", "probe", "read_frames"]
+__all__ = ["Fit", "PictureInfo", "iter_frames", "probe", "read_frames"]
 
 Rgb = npt.NDArray[np.uint8]
 
@@ -126,6 +126,33 @@ def read_frames(
         chunk = max(2, min(_REVERSE_FRAMES, _REVERSE_BYTES // (width * height * 3)))
         for start in range(0, len(media_s), chunk):
             yield from reversed(list(_nearest(source, media_s[start : start + chunk][::-1])))
+
+
+def iter_frames(
+    picture: Picture, from_s: Fraction, to_s: Fraction, *, width: int, height: int, fit: Fit = "crop"
+) -> Iterator[tuple[Fraction, Rgb]]:
+    """Every source frame that is shown in a range of media time, forwards, with its media time.
+
+    Args:
+        picture: only its file counts, not its time map.
+        from_s: media time; the first frame is the one shown then.
+        to_s: media time; the last frame is the one shown then.
+        width: of the result, in pixels.
+        height: of the result, in pixels.
+        fit: as in `read_frames`.
+
+    Yields:
+        media time in seconds, and uint8 RGB `(height, width, 3)`.
+
+    Raises:
+        PictureError: the picture cannot be decoded.
+    """
+    with _open(picture, Scaler(width=width, height=height, fit=fit)) as source:
+        for shown, following in pairwise(chain(source.shown_from(from_s), [None])):
+            if shown is None or shown.time_s > to_s:
+                return
+            if following is None or following.time_s > from_s:
+                yield shown.time_s, shown.rgb()
 
 
 def _open(picture: Picture, scaler: Scaler) -> AbstractContextManager[_Source]:
