@@ -12,7 +12,7 @@ from typing import Any
 
 import opentimelineio as otio
 
-__all__ = ["Dialect", "Host", "RetimeRule", "detect"]
+__all__ = ["Dialect", "Host", "RetimeRule", "detect", "written_rate"]
 
 
 class Host(StrEnum):
@@ -73,6 +73,16 @@ def detect(timeline: otio.schema.Timeline, *, lengths: Lengths | None) -> Dialec
     if any(is_retimed for _, is_retimed in own) and _matches(own) == 0 and _matches(lengths(other)) > 0:
         return Dialect(host, other, f"{host} metadata, but its retimed tracks end with the others only when {other}")
     return Dialect(host, rule, f"{host} metadata")
+
+
+def written_rate(timeline: otio.schema.Timeline) -> float | None:
+    """The edit rate that Premiere notes on its stack, None elsewhere."""
+    notes = timeline.tracks.metadata
+    own = notes.get("PremierePro_OTIO") if len(notes) else None
+    try:
+        return float(own["VideoFrameRate"]) if own is not None else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _matches(tracks: Sequence[tuple[Fraction | int, bool]]) -> int:

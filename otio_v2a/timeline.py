@@ -17,7 +17,7 @@ import opentimelineio as otio
 
 from otio_v2a import guard, loading
 from otio_v2a.assembly import Assembly, clip_ids
-from otio_v2a.dialects import Dialect, RetimeRule, detect
+from otio_v2a.dialects import Dialect, RetimeRule, detect, written_rate
 from otio_v2a.errors import CutError, MediaError
 from otio_v2a.mapping import Frames
 from otio_v2a.media import IMAGE_SUFFIXES, MOVIE_SUFFIXES, find_sequence, images_in, probe, split_pattern
@@ -254,9 +254,13 @@ def _is_drop_frame(start_s: Fraction, rate: Fraction) -> bool:
 def _edit_rate(timeline: otio.schema.Timeline) -> Fraction:
     """The timeline's frame rate.
 
-    A start timecode has it. A start of 0 is often nobody's choice: the clips overrule it when they agree on
+    Premiere writes it out, a start timecode has it. A start of 0 is often nobody's choice: the clips overrule it when they agree on
     another. Without a start it is the rate that most picture clips are cut in.
     """
+    written = written_rate(timeline)
+    stated = _frame_rate(written) if written else None
+    if stated is not None:
+        return stated
     start = timeline.global_start_time
     started = _frame_rate(start.rate) if start is not None else None
     if started is not None and start.value:
