@@ -207,15 +207,17 @@ def _write_fcp_xml(timeline: otio.schema.Timeline, path: Path, base: Path) -> No
     from otio_v2a.fcp import adapted
 
     try:
-        from otio_fcp_adapter import fcp_xml
-    except ImportError as error:
+        # The adapter's own module: OTIO's front door would run write hooks, ours among them.
+        adapter = otio.adapters.from_name("fcp_xml").module()
+    except otio.exceptions.OTIOError as error:
         raise TargetError(
             "Final Cut Pro 7 XML needs the package otio-fcp-adapter: pip install otio-fcp-adapter"
         ) from error
     _rebase_others(timeline, base, Path.as_uri)
     _point(timeline, Target.FCP_XML, path.parent)
+    _in_media_timecode(timeline)
     with _adapter_errors(path):
-        text = fcp_xml.write_to_string(adapted(timeline))
+        text = adapter.write_to_string(adapted(timeline))
     with atomic_file(path) as file:
         file.write(text.encode())
 
