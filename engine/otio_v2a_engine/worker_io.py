@@ -55,8 +55,9 @@ class Outbox:
 
     def send(self, event: Event) -> None:
         data = memoryview(encode(event).encode() + b"\n")
-        # A host that is gone is noticed by the end of the input; until then its events have no reader.
-        with self._lock, suppress(BrokenPipeError):
+        # A host that is gone is noticed by the end of the input; until then its events have no reader. (Windows
+        # has another error for it than BrokenPipeError.)
+        with self._lock, suppress(OSError):
             while data:
                 data = data[self._stream.write(data) :]
 
