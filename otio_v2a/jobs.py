@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from otio_v2a.errors import MediaError, PlanError
 from otio_v2a.media_identity import MediaIdentity, identify
 from otio_v2a.prompts import Ask, take_seed
-from otio_v2a.spans import ClipSpan, Shot, Skipped
+from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a.takes import TakeStore
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import EngineError, EngineInfo, PromptSpec, RenderRequest, Role, Sampling
@@ -169,15 +169,15 @@ def plan(
     jobs: list[GenerationJob] = []
     skipped = list(cut.skipped)
     held: list[str] = []
-    identities: dict[str, MediaIdentity | MediaError] = {}
+    identities: dict[MediaFile, MediaIdentity | MediaError] = {}
     found: dict[str, tuple[Shot, ...]] = {}
     for ask in asks:
         span = ask.span
         info = infos[ask.prompt.role]
         reason = _unsupported(ask, info=info)
-        if reason is None and span.media.path not in identities:
-            identities[span.media.path] = identify(span.media)
-        identity = identities.get(span.media.path)
+        if reason is None and span.media not in identities:
+            identities[span.media] = identify(span.media)
+        identity = identities.get(span.media)
         if isinstance(identity, MediaError):
             reason = str(identity)
         if reason is not None or not isinstance(identity, MediaIdentity):
@@ -293,7 +293,8 @@ def _jobs_of(
     if _is_held(span, before_s=before_s, after_s=after_s):
         held.append(span.name)
     cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
-    seconds = float(Fraction(before + (end - start) + after, rate))
+    cost = info.cost_factor * (options.sampling.steps or info.default_steps) / max(1, info.default_steps)
+    cost *= (before + (end - start) + after) / rate
     jobs = []
     for number in range(1, ask.takes + 1):
         request = RenderRequest(
@@ -323,7 +324,7 @@ def _jobs_of(
                     request, media=identity, engine=info, handle_before=before, handle_after=after
                 ),
                 ask=ask,
-                estimated_s=seconds * info.cost_factor,
+                estimated_s=cost,
             )
         )
     return jobs

@@ -7,9 +7,10 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from otio_v2a.atomic import atomic_file
+from otio_v2a.errors import MediaError
 from otio_v2a.media_identity import MediaIdentity, identify
-from otio_v2a.spans import ClipSpan, Shot
-from otio_v2a.takes import write_durably
+from otio_v2a.spans import ClipSpan, MediaFile, Shot
 from otio_v2a_engine import wire
 
 __all__ = ["ShotCache", "shots_between"]
@@ -19,11 +20,12 @@ _VERSION = 1
 
 
 class ShotCache:
-    """Shot borders in a folder, a small JSON file for each stretch of media."""
+    """Shot borders in a folder, a small JSON file for each stretch of media; media are looked at once."""
 
     def __init__(self, folder: Path) -> None:
         """Use `folder`; it is created on the first write."""
         self._folder = folder
+        self._identities: dict[MediaFile, MediaIdentity | MediaError] = {}
 
     def get(self, span: ClipSpan) -> tuple[Fraction, ...] | None:
         """Known borders inside a span, in record time relative to its start; None when nobody has looked."""
@@ -40,12 +42,14 @@ class ShotCache:
         """Remember the borders found. Raises OSError when they cannot be written."""
         path = self._path(span)
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, json.dumps({"cuts_s": wire.to_plain(tuple(cuts_s))}).encode())
+            with atomic_file(path) as file:
+                file.write(json.dumps({"cuts_s": wire.to_plain(tuple(cuts_s))}).encode())
 
     def _path(self, span: ClipSpan) -> Path | None:
         """Where the answer for a span lies; None when its media cannot be read."""
-        identity = identify(span.media)
+        if span.media not in self._identities:
+            self._identities[span.media] = identify(span.media)
+        identity = self._identities[span.media]
         if not isinstance(identity, MediaIdentity):
             return None
         key = wire.canonical_json([_VERSION, identity, span.picture(), span.duration_s])

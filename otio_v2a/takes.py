@@ -8,7 +8,6 @@
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -18,12 +17,13 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from otio_v2a.atomic import atomic_file, atomic_path
 from otio_v2a.errors import RunError, TakeError
 from otio_v2a.filelock import FileLock, LockedElsewhere
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import PromptSpec, RenderRequest, Role
 
-__all__ = ["Renderable", "Take", "TakeStore", "default_root", "write_durably"]
+__all__ = ["Renderable", "Take", "TakeStore", "default_root"]
 
 _log = logging.getLogger(__name__)
 
@@ -221,10 +221,15 @@ class TakeStore:
             _check_header(wav, take)
         except ValueError as error:
             raise TakeError(f"the render for clip {job.clip_id} is not what was asked for: {error}") from error
-        target.parent.mkdir(parents=True, exist_ok=True)
-        size = _move_durably(wav, target)
-        record = {"version": _VERSION, "bytes": size, "take": {**wire.to_plain(take), "path": target.name}}
-        write_durably(target.with_suffix(".json"), json.dumps(record, ensure_ascii=False, indent=1).encode())
+        with atomic_path(target) as beside:
+            shutil.move(wav, beside)
+        record = {
+            "version": _VERSION,
+            "bytes": target.stat().st_size,
+            "take": {**wire.to_plain(take), "path": target.name},
+        }
+        with atomic_file(target.with_suffix(".json")) as file:
+            file.write(json.dumps(record, ensure_ascii=False, indent=1).encode())
         return take
 
     def takes(self) -> Iterator[Take]:
@@ -258,7 +263,7 @@ class TakeStore:
     def clean_partials(self) -> int:
         """Remove what a crash left under way; only for the holder of the lock. Returns the number of files."""
         left = [path for path in self.partial_dir.glob("*") if path.is_file()] if self.partial_dir.is_dir() else []
-        left += list(self.root.glob("[0-9a-f][0-9a-f]/.*.tmp"))
+        left += list(self.root.glob("[0-9a-f][0-9a-f]/.*.partial.*"))
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
@@ -300,46 +305,3 @@ def _check_header(wav: Path, take: Take) -> None:
     wanted = (take.n_samples, take.sample_rate, take.channels)
     if found != wanted:
         raise ValueError(f"{wav} has (samples, Hz, channels) {found} instead of {wanted}")
-
-
-def _move_durably(source: Path, target: Path) -> int:
-    """Move a file into place so that it is on disk under its new name, or not there at all. Returns its bytes."""
-    if os.stat(source).st_dev != os.stat(target.parent).st_dev:
-        beside = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
-        shutil.copyfile(source, beside)
-        source.unlink()
-        source = beside
-    with source.open("rb+") as file:
-        size = os.fstat(file.fileno()).st_size
-        os.fsync(file.fileno())
-    os.replace(source, target)
-    _sync_folder(target.parent)
-    return size
-
-
-def write_durably(target: Path, content: bytes) -> None:
-    """Write a small file beside its target, then rename."""
-    beside = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        _log.debug("%s cannot be synchronised: %s", folder, error)
-    finally:
-        os.close(descriptor)

@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.1
 _LOG_TAIL_LINES = 8
 _LOG_TAIL_BYTES = 4096
+_LOG_MAX_BYTES = 4 << 20
 # On Windows a group of its own keeps Ctrl-C away; elsewhere the session does, and there are no flags.
 _GROUP_FLAGS: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
@@ -222,8 +223,10 @@ class WorkerProcess:
         self._events = queue.SimpleQueue()
         settings = self._settings
         command = list(settings.command) or [sys.executable, "-m", "otio_v2a_engine.worker"]
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            if self.log_path.exists() and self.log_path.stat().st_size > _LOG_MAX_BYTES:
+                self.log_path.replace(self.log_path.with_suffix(".old.log"))
             with self.log_path.open("ab") as log:
                 self._log_start = log.tell()
                 self._process = subprocess.Popen(

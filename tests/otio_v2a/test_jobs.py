@@ -205,12 +205,18 @@ def test_a_clip_shorter_than_a_sample_is_refused_by_name(movie):
         plan(CUT, [ask(make_span(movie, duration_s=Fraction(1, 10**6)))], options=FAKE_PLAN)
 
 
+def test_more_steps_cost_more(movie):
+    options = replace(FAKE_PLAN, sampling=Sampling(steps=4 * FAKE.info.default_steps))
+    cheap, dear = (plan(CUT, [ask(make_span(movie))], options=chosen) for chosen in (FAKE_PLAN, options))
+    assert dear.estimated_s == pytest.approx(4 * cheap.estimated_s)
+
+
 def test_the_plan_words_itself(movie):
     made = plan(CUT, [ask(make_span(movie), text="rain", takes=2)], options=FAKE_PLAN)
     first, second, total = made.describe()
     assert first == 'SH010 FX take 1: 4.00 s with fake "rain", seed 7'
     assert second.startswith("SH010 FX take 2: 4.00 s")
-    assert total == "2 of 2 renders to do, about 0 s on two CPU cores"
+    assert total == f"2 of 2 renders to do, about {made.estimated_s:.0f} s on two CPU cores"
 
 
 # --- the content hash -------------------------------------------------------------------------------------------
@@ -224,10 +230,11 @@ REQUEST = RenderRequest(
     seed=3,
     sampling=Sampling(steps=4, guidance=2.0),
 )
+ENGINE = replace(FAKE.info, name="fake", version="1", takes_text=True, takes_negative_text=True, takes_transcript=True)
 IDENTITY = MediaIdentity("/m/a.mov", n_bytes=10, mtime_ns=11, digest="aa")
 
 
-def hashed(request=REQUEST, media=IDENTITY, engine=FAKE.info, before=100, after=200) -> str:
+def hashed(request=REQUEST, media=IDENTITY, engine=ENGINE, before=100, after=200) -> str:
     return content_hash(request, media=media, engine=engine, handle_before=before, handle_after=after)
 
 
@@ -262,8 +269,8 @@ CHANGES = {
     "media.mtime_ns": {"media": replace(IDENTITY, mtime_ns=12)},
     "media.digest": {"media": replace(IDENTITY, digest="ab")},
     "media.sequence": {"media": replace(IDENTITY, sequence="1 at 24")},
-    "engine.name": {"engine": replace(FAKE.info, name="other")},
-    "engine.version": {"engine": replace(FAKE.info, version="2")},
+    "engine.name": {"engine": replace(ENGINE, name="other")},
+    "engine.version": {"engine": replace(ENGINE, version="2")},
     "handle_before": {"before": 101},
     "handle_after": {"after": 201},
 }
@@ -296,7 +303,7 @@ def test_the_hash_of_today_is_the_hash_of_tomorrow():
     ],
 )
 def test_what_an_engine_does_not_take_does_not_matter(ability, changes):
-    deaf = replace(FAKE.info, **{ability: False})
+    deaf = replace(ENGINE, **{ability: False})
     assert hashed(engine=deaf, **changes) == hashed(engine=deaf)
 
 

@@ -147,10 +147,10 @@ def test_a_render_that_is_not_what_was_asked_for_is_refused(store, n_samples, ch
 
 
 def test_a_disk_that_fills_up_before_the_record_leaves_no_take(store, monkeypatch):
-    def no_space(path, content):
+    def no_space(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(takes, "write_durably", no_space)
+    monkeypatch.setattr(takes, "atomic_file", no_space)
     with pytest.raises(OSError, match="No space left"):
         store.put(JOB, render(store))
     monkeypatch.undo()
@@ -158,18 +158,18 @@ def test_a_disk_that_fills_up_before_the_record_leaves_no_take(store, monkeypatc
     assert store.put(JOB, render(store)) == store.get(JOB.content_hash)
 
 
-def test_a_failed_write_leaves_the_last_good_file(tmp_path, monkeypatch):
-    target = tmp_path / "record.json"
-    takes.write_durably(target, b"good")
+def test_a_disk_that_fails_at_the_sync_leaves_no_take_and_nothing_half_written(store, monkeypatch):
+    wav = render(store)
 
     def no_space(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space left"):
-        takes.write_durably(target, b"half")
-    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
-    assert target.read_bytes() == b"good"
+        store.put(JOB, wav)
+    monkeypatch.undo()
+    assert store.get(JOB.content_hash) is None
+    assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
 def test_pruning_keeps_what_is_named_and_says_what_it_freed(store):
@@ -187,7 +187,7 @@ def test_pruning_keeps_what_is_named_and_says_what_it_freed(store):
 def test_taking_the_lock_clears_what_a_crash_left_under_way(store):
     left = render(store)
     (store.root / "ab").mkdir()
-    half = store.root / "ab" / ".x.json.7.tmp"
+    half = store.root / "ab" / ".x.7f.partial.json"
     half.write_text("{")
     with store.lock():
         assert not left.exists()
