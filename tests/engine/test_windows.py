@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otio_v2a_engine.conformance import write_flash_movie
 from otio_v2a_engine.contract import (
     Cancelled,
     EngineError,
@@ -25,6 +26,7 @@ from otio_v2a_engine.contract import (
     Role,
 )
 from otio_v2a_engine.fake import FakeEngine
+from otio_v2a_engine.lengths import position
 from otio_v2a_engine.specs import FAKE
 from otio_v2a_engine.windows import Window, plan_windows, render_long, window_seed
 
@@ -390,3 +392,18 @@ def test_an_engine_of_very_short_windows_still_renders_every_sample(role: Role) 
     request = request_of(0.5, role=role, cuts=tuple(Fraction(k, 90) for k in range(1, 45)))
     assert sound_of(engine, request).shape == (1, RATE // 2)
     assert len(engine.requests) > 8
+
+
+@pytest.mark.parametrize("cuts", [(), (Fraction(5), Fraction(9), Fraction(16))])
+def test_every_flash_of_a_long_span_clicks_once_on_its_sample(tmp_path: Path, cuts: tuple[Fraction, ...]) -> None:
+    rate = Fraction(24000, 1001)
+    flashes = range(10, 500, 17)
+    movie = write_flash_movie(tmp_path / "flashes.mov", rate=rate, n_frames=510, flashes=flashes)
+    request = RenderRequest(
+        picture=Picture(str(movie), cuts_s=cuts), prompt=PromptSpec("knock"), n_samples=21 * RATE, channels=1
+    )
+    assert len(plan_windows(request, max_window_s=MAX_S)) > 2
+    blocks = render_long(FakeEngine("cpu"), request, on_progress=lambda _: None, cancelled=lambda: False)
+    loud = np.flatnonzero(np.abs(np.concatenate(list(blocks), axis=1)[0]) > 0.3)
+    onsets = loud[np.diff(loud, prepend=-RATE) > RATE // 20]
+    assert onsets.tolist() == [position(frame / rate, RATE) for frame in flashes if frame / rate < 21]

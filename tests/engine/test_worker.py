@@ -283,6 +283,15 @@ from otio_v2a_engine.contract import EngineWarning
 
 usual = fake.FakeEngine.render
 
+def load(self, device):
+    print("loaded on", device)
+
+def close(self):
+    print("closed")
+
+fake.FakeEngine.__init__ = load
+fake.FakeEngine.close = close
+
 def render(self, request, **callbacks):
     text = request.prompt.text
     print("a library prints")
@@ -317,6 +326,19 @@ def test_what_libraries_print_goes_to_the_log(start: Callable[..., Host], movie:
     assert "a library prints" in log
     assert "a C library prints" in log
     assert "input: ''" in log
+
+
+def test_an_engine_stays_loaded_between_jobs_and_is_closed_at_the_end(
+    start: Callable[..., Host], movie: Path, tmp_path: Path
+) -> None:
+    host = start(script=_ENGINE_DOUBLE)
+    for number in range(3):
+        host.send(render_of(movie, tmp_path / f"{number}.wav"))
+        host.until(wire.Finished)
+    host.end_input()
+    assert host.process.wait(timeout=5) == 0
+    log = host.log_path.read_text()
+    assert (log.count("loaded on cpu"), log.count("closed")) == (1, 1)
 
 
 def test_a_defect_costs_one_job_and_its_traceback_is_logged(
