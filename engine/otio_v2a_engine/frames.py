@@ -155,11 +155,17 @@ def iter_frames(
                 yield shown.time_s, shown.rgb()
 
 
+def _sequence(picture: Picture) -> StillSequence | None:
+    if not is_pattern(picture.path):
+        return None
+    if picture.sequence_rate is None:
+        raise PictureError(f"{picture.path}: is the name of an image sequence; say its frame rate")
+    return StillSequence(picture.path, rate=picture.sequence_rate, first=picture.sequence_first)
+
+
 def _open(picture: Picture, scaler: Scaler) -> AbstractContextManager[_Source]:
-    if picture.sequence_rate is not None and is_pattern(picture.path):
-        sequence = StillSequence(picture.path, rate=picture.sequence_rate, first=picture.sequence_first)
-        return nullcontext(_SequenceSource(sequence, scaler))
-    return _MovieContext(picture.path, scaler)
+    sequence = _sequence(picture)
+    return _MovieContext(picture.path, scaler) if sequence is None else nullcontext(_SequenceSource(sequence, scaler))
 
 
 class _MovieContext(AbstractContextManager[_Source]):
@@ -183,8 +189,7 @@ def _nearest(source: _Source, media_s: Sequence[Fraction]) -> Iterator[Rgb]:
         if before is None or (after is not None and time - after.time_s > _SKIP_S):
             frames = source.shown_from(time)
             before, after = next(frames, None), next(frames, None)
-            if before is None:
-                raise PictureError("no frame can be decoded; export or copy the file again")
+            # A source that opened has a first frame.
         while after is not None and after.time_s <= time:
             before, after = after, next(frames, None)
         assert before is not None
@@ -200,8 +205,8 @@ def probe(picture: Picture) -> PictureInfo:
     Raises:
         PictureError: the picture cannot be decoded; the message names the file and what to do.
     """
-    if picture.sequence_rate is not None and is_pattern(picture.path):
-        sequence = StillSequence(picture.path, rate=picture.sequence_rate, first=picture.sequence_first)
+    sequence = _sequence(picture)
+    if sequence is not None:
         numbers = sequence.numbers
         still = read_still(sequence.path(numbers[0]))
         return PictureInfo(

@@ -75,6 +75,8 @@ def open_container(path: str, *, format_name: str | None = None) -> InputContain
         "format_whitelist": _FORMATS,
         "protocol_whitelist": "file",
         "max_streams": "64",
+        # Already opening decodes a frame or two to learn about the streams.
+        "max_pixels": str(MAX_PIXELS),
     }
     if format_name == "image2":
         options["pattern_type"] = "none"
@@ -122,7 +124,8 @@ class Movie:
         self._keys: list[int] | None = None
         self._open()
         try:
-            self._is_counted = self._must_count()
+            # A still is one frame whatever its clock says.
+            self._is_counted = format_name == "image2" or self._must_count()
             frames = self._decode()
             first = next(frames, None)
             if first is None:
@@ -218,11 +221,12 @@ class Movie:
 
     def _must_count(self) -> bool:
         """Whether presentation times are missing, or are decoding times in disguise. Leaves a fresh demuxer."""
-        packets = [p for p in islice(self._packets(), _PEEK_PACKETS) if p.size]
+        reorders = self.stream.codec_context.has_b_frames
+        packets = [p for p in islice(self._packets(), _PEEK_PACKETS if reorders else 1) if p.size]
         missing = any(p.pts is None for p in packets)
         # A coder that reorders frames and a container that does not say how: the times may be false.
         lags = {p.pts - p.dts for p in packets if p.pts is not None and p.dts is not None}
-        if not missing and self.stream.codec_context.has_b_frames and len(lags) <= 1 < len(packets):
+        if not missing and reorders and len(lags) <= 1 < len(packets):
             self._reopen()
             frames = (frame.pts for frame in islice(self._frames(self._packets()), _PEEK_FRAMES))
             missing = any(a is None or b is None or b < a for a, b in pairwise(frames))

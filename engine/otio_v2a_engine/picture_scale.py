@@ -100,7 +100,7 @@ class Scaler:
             pixel_format=frame.format.name,
             colorspace=int(frame.colorspace),
             color_range=int(frame.color_range),
-            interlaced=frame.interlaced_frame and frame.height > 2 * self._height // 3,
+            interlaced=frame.interlaced_frame,
             aspect=aspect,
             orientation=self._orientation(frame),
         )

@@ -440,13 +440,19 @@ def test_an_empty_sequence_is_refused_by_name(tmp_path: Path) -> None:
         probe(Picture(str(tmp_path / "a.%04d.exr"), sequence_rate=Fraction(24)))
 
 
+def test_a_sequence_without_a_rate_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"a\.%04d\.exr.*frame rate"):
+        probe(Picture(str(tmp_path / "a.%04d.exr")))
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a program's own peak memory")
 def test_memory_does_not_grow_with_the_window(tmp_path: Path, make_movie: Callable) -> None:
     path = make_movie(
         tmp_path / "a.mp4", [np.zeros((720, 1280, 3), np.uint8)] * 30, options={"g": "10", "preset": "ultrafast"}
     )
     script = """
-import resource, sys
+import re, sys
 from fractions import Fraction
 from otio_v2a_engine.contract import Picture
 from otio_v2a_engine.frames import read_frames
@@ -455,7 +461,7 @@ times = [Fraction(i, n) for i in range(n)]
 start = Fraction(0) if speed > 0 else Fraction(1)
 for image in read_frames(Picture(sys.argv[1], start_s=start, speed=speed), times, width=224, height=224):
     pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
 """
     engine = Path(picture_files.__file__).parents[1]
 
