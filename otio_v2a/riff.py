@@ -150,7 +150,9 @@ def start_header(file: BinaryIO, info: BroadcastInfo, *, sample_rate: int, chann
         (b"iXML", ixml_chunk(info, sample_rate=sample_rate, channels=channels)),
         (b"fmt ", struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * channels * 3, channels * 3, 24)),
     ):
-        file.write(struct.pack("<4sI", name, len(body)) + body + b"\0" * (len(body) % 2))
+        # Even by itself: libsndfile does not skip the pad byte after an odd chunk of an RF64 file.
+        body += b"\n" * (len(body) % 2)
+        file.write(struct.pack("<4sI", name, len(body)) + body)
     file.write(struct.pack("<4sI", b"data", 0))
     return file.tell()
 
