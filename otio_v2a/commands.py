@@ -39,6 +39,7 @@ def demo(args: argparse.Namespace) -> int:
 
 def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) -> int:
     from otio_v2a.generate import prepare, produce
+    from otio_v2a.preview import default_preview
 
     _log_to_stderr(args.verbose)
     options = _options(args, out)
@@ -56,11 +57,11 @@ def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) 
         produced = produce(prepared, options, on_event=view.on_event)
         movie = None
         if preview and produced.out is not None:
-            movie = _make_preview(produced.out, out=None, message=view.message)
+            movie = _make_preview(prepared.cut, default_preview(produced.out), view.message, stems=produced.stems)
     if args.json:
         _print_json({"event": "Outcome", **_outcome(produced, movie)})
     elif not args.quiet:
-        _show_outcome(prepared, produced, movie)
+        _show_outcome(produced, movie)
     return produced.report.exit_code
 
 
@@ -153,9 +154,8 @@ def _show_plan(prepared: Any, options: Any, *, as_json: bool) -> int:
     return 0
 
 
-def _show_outcome(prepared: Any, produced: Any, movie: Path | None) -> None:
-    names = {span.clip_id: span.name for span in prepared.cut.spans}
-    rows = [_stem_row(stem, names) for stem in produced.stems]
+def _show_outcome(produced: Any, movie: Path | None) -> None:
+    rows = [_stem_row(stem) for stem in produced.stems]
     if rows:
         print_table("Stems", ("clip", "role", "record start", "length", "takes", "file"), rows)
     report = produced.report
@@ -167,9 +167,9 @@ def _show_outcome(prepared: Any, produced: Any, movie: Path | None) -> None:
         print(f"preview:  {_shown(movie)}")
 
 
-def _stem_row(stem: Any, names: dict[str, str]) -> list[str]:
+def _stem_row(stem: Any) -> list[str]:
     return [
-        names.get(stem.clip_id, stem.clip_id) or "(whole cut)",
+        stem.clip_name or "(whole cut)",
         stem.role.value,
         f"{stem.record_start / stem.sample_rate:.3f} s",
         f"{stem.n_samples / stem.sample_rate:.3f} s",
@@ -300,8 +300,10 @@ def takes_drop(args: argparse.Namespace) -> int:
 def preview(args: argparse.Namespace) -> int:
     """`otio-v2a preview TIMELINE`."""
     _log_to_stderr(args.verbose)
-    movie = _make_preview(args.timeline, out=args.out, message=lambda text: print(text, file=sys.stderr))
-    print(movie)
+    from otio_v2a.preview import default_preview
+
+    out = args.out or default_preview(args.timeline)
+    print(_make_preview(args.timeline, out, lambda text: print(text, file=sys.stderr)))
     return 0
 
 
@@ -346,10 +348,10 @@ def engines(args: argparse.Namespace) -> int:
     return 0
 
 
-def _make_preview(timeline_path: Path, *, out: Path | None, message: Callable[[str], None]) -> Path:
-    from otio_v2a.preview import default_preview, make_preview
+def _make_preview(source: Any, out: Path, message: Callable[[str], None], *, stems: Any = None) -> Path:
+    from otio_v2a.preview import make_preview
 
-    made = make_preview(timeline_path, out or default_preview(timeline_path))
+    made = make_preview(source, out, stems=stems)
     for note in made.notes:
         message(f"preview: {note}")
     return Path(made.path)

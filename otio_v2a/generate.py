@@ -1,14 +1,17 @@
-"""The whole path in two steps, `prepare` and `produce`: what the command line, the panel and the hook call.
+"""The whole path in three steps: what the command line, the panel and the hook call.
 
-    read -> resolve -> plan          (prepare: nothing is rendered or written, but shots are looked for)
-    run -> stems -> attach -> write  (produce: sound files first, the timeline last, each in one atomic step)
+    prepare: read -> resolve -> plan     nothing is rendered; shots are looked for
+    render:  run -> stems -> attach      sound files first, each in one atomic step, then a new timeline in memory
+    produce: render -> write             the timeline last
 
 Prints nothing; progress travels as events.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import opentimelineio as otio
 
 from otio_v2a import cues, jobs, prompts, runner, stems, takes, targets, timeline
 from otio_v2a.errors import CutError
@@ -21,7 +24,7 @@ from otio_v2a.takes import TakeStore
 from otio_v2a.targets import Loss, Target
 from otio_v2a.timeline import Cut, ReadOptions
 
-__all__ = ["GenerateOptions", "Prepared", "Produced", "default_out", "prepare", "produce", "stems_folder"]
+__all__ = ["GenerateOptions", "Prepared", "Produced", "default_out", "prepare", "produce", "render", "stems_folder"]
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,13 @@ class Produced:
     Attributes:
         report: what was rendered, reused, failed and skipped.
         stems: the files, in the order of the timeline.
-        out: the timeline that was written; None when there was nothing to write.
+        timeline: the cut with our tracks; None when nothing was made.
+        out: where it was written; None when it was not.
     """
 
     report: RunReport
     stems: tuple[Stem, ...] = ()
+    timeline: otio.schema.Timeline | None = None
     out: Path | None = None
 
 
@@ -145,8 +150,33 @@ def prepare(
         asks=asks,
         plan=plan,
         notes=tuple(dict.fromkeys((*notes, *plan.notes))),
-        losses=targets.losses(cut.timeline, options.target),
+        losses=targets.losses(cut.timeline, options.target, base=_media_base(cut)),
     )
+
+
+def render(
+    prepared: Prepared,
+    options: GenerateOptions,
+    *,
+    on_event: Callable[[RunEvent], None] = _ignore,
+    cancelled: Callable[[], bool] = _never,
+) -> Produced:
+    """Render what is missing, write the stems and attach them to a copy of the cut's timeline.
+
+    Clips that failed are left out, the others are in it. A cancelled run makes no timeline; what it had finished is
+    kept for the next.
+
+    Raises:
+        RunError: the worker failed as a whole.
+        StemError: a file cannot be written; what was there before still is.
+    """
+    cut = prepared.cut
+    report = runner.run(prepared.plan, store=options.store, options=options.run, on_event=on_event, cancelled=cancelled)
+    if report.cancelled or not report.takes:
+        return Produced(report=report)
+    remembered = prompts.write_back(cut.timeline, prepared.asks)
+    written = stems.write(report.takes, cut, out_dir=stems_folder(options.out), layout=options.layout)
+    return Produced(report=report, stems=written, timeline=stems.attach(remembered, written, cut=cut))
 
 
 def produce(
@@ -156,24 +186,22 @@ def produce(
     on_event: Callable[[RunEvent], None] = _ignore,
     cancelled: Callable[[], bool] = _never,
 ) -> Produced:
-    """Render what is missing and write the stems and the new timeline.
-
-    Clips that failed are left out of the timeline, the others are in it. A cancelled run writes no timeline; what
-    it had finished is kept for the next.
+    """`render`, and write the new timeline for its target.
 
     Raises:
-        RunError: the worker failed as a whole.
-        StemError, TargetError: a file cannot be written; what was there before still is.
+        RunError, StemError: as `render`.
+        TargetError: the timeline cannot be written; what was there before still is.
     """
-    cut = prepared.cut
-    report = runner.run(prepared.plan, store=options.store, options=options.run, on_event=on_event, cancelled=cancelled)
-    if report.cancelled or not report.takes:
-        return Produced(report=report)
-    remembered = prompts.write_back(cut.timeline, prepared.asks)
-    written = stems.write(report.takes, cut, out_dir=stems_folder(options.out), layout=options.layout)
-    new = stems.attach(remembered, written, cut=cut)
-    out = targets.write(new, options.out, options.target)
-    return Produced(report=report, stems=written, out=out)
+    made = render(prepared, options, on_event=on_event, cancelled=cancelled)
+    if made.timeline is None:
+        return made
+    out = targets.write(made.timeline, options.out, options.target, base=_media_base(prepared.cut))
+    return replace(made, out=out)
+
+
+def _media_base(cut: Cut) -> Path:
+    """Folder where the cut's relative media paths start."""
+    return cut.media_base or cut.path.parent
 
 
 def _refuse_to_overwrite(cut: Cut, out: Path) -> None:

@@ -46,6 +46,7 @@ class ReadOptions:
         image_rate: frames per second of a folder or pattern of images given instead of a cut.
         media_roots: when given, media outside of these folders are refused.
         cache_dir: where bundles are unpacked; None is a folder of this user's cache.
+        media_base: the folder where relative references start; None is the cut's own.
     """
 
     all_tracks: bool = False
@@ -53,6 +54,7 @@ class ReadOptions:
     image_rate: Fraction = Fraction(24)
     media_roots: tuple[Path, ...] = ()
     cache_dir: Path | None = None
+    media_base: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
         return from_movie(path, options=options)
     timeline, data = loading.load(path)
     has_own_metadata = data is None or b"otio_v2a" in data
-    source = _Source(timeline, path.parent, roots=options.media_roots, has_own_metadata=has_own_metadata)
+    base = options.media_base or path.parent
+    source = _Source(timeline, base, roots=options.media_roots, has_own_metadata=has_own_metadata)
     return _cut(source, path, options)
 
 
@@ -254,8 +257,8 @@ def _is_drop_frame(start_s: Fraction, rate: Fraction) -> bool:
 def _edit_rate(timeline: otio.schema.Timeline) -> Fraction:
     """The timeline's frame rate.
 
-    Premiere writes it out, a start timecode has it. A start of 0 is often nobody's choice: the clips overrule it when they agree on
-    another. Without a start it is the rate that most picture clips are cut in.
+    Premiere writes it out, a start timecode has it. A start of 0 is often nobody's choice: the clips overrule it
+    when they agree on another. Without a start it is the rate that most picture clips are cut in.
     """
     written = written_rate(timeline)
     stated = _frame_rate(written) if written else None

@@ -1,0 +1,1 @@
+"""Integrations with single host applications (floor 3)."""
