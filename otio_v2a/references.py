@@ -33,9 +33,12 @@ class Unusable(Exception):
 @lru_cache(maxsize=1024)
 def rate_of(rate: float) -> Fraction:
     """The exact rate of a host's float. Raises Unusable when it is not a rate."""
-    if not isfinite(rate) or not 0 < rate <= 10**7:
-        raise Unusable(f"a time has the rate {rate:g}; repair the clip's range and export again")
-    return nearest_rate(rate)
+    try:
+        if rate <= 10**7:
+            return nearest_rate(rate)
+    except ValueError:
+        pass  # not a number, not positive, or beyond what a fraction is found for
+    raise Unusable(f"a time has the rate {rate:g}; repair the clip's range and export again")
 
 
 class Clock:

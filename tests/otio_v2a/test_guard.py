@@ -67,6 +67,49 @@ def test_a_tower_of_brackets_is_refused_at_once(tmp_path):
     assert time.perf_counter() - began < 2
 
 
+INNER = {"OTIO_SCHEMA": "ExternalReference.1"}
+TIME = {"OTIO_SCHEMA": "RationalTime.1", "rate": 24, "value": 1}
+RANGE = {"OTIO_SCHEMA": "TimeRange.1", "duration": TIME, "start_time": TIME}
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {**TIME, "metadata": INNER},
+        {"metadata": INNER, **TIME},
+        {**TIME, "x": [{"y": INNER}]},
+        {**RANGE, "metadata": INNER},
+        {"a": INNER, **RANGE},
+        {"OTIO_SCHEMA": "TimeTransform.1", "offset": TIME, "scale": 1.0, "rate": 24.0, "x": INNER},
+        {"OTIO_SCHEMA": "Box2d.1", "x": INNER},
+        {"OTIO_SCHEMA": "SerializableObjectRef.1", "id": "q", "x": INNER},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 4])
+def test_an_object_hidden_in_a_value_is_refused_because_it_would_end_the_process(tmp_path, poison, indent):
+    text = json.dumps({"OTIO_SCHEMA": "Timeline.1", "name": "x", "global_start_time": poison}, indent=indent)
+    escaped = text.replace("RationalTime", "Ration\\u0061lTime").replace("TimeRange", "Time\\u0052ange")
+    doubled = text.replace('"OTIO_SCHEMA": "RationalTime.1"', '"OTIO_SCHEMA": "A.1", "OTIO_SCHEMA": "RationalTime.1"')
+    for spelled in (text, escaped, doubled):
+        (tmp_path / "poison.otio").write_text(spelled)
+        with pytest.raises(CutError, match=r"poison\.otio: cannot be read \(a \w+ holds another object\)"):
+            read(tmp_path / "poison.otio")
+
+
+def test_a_cut_spelled_by_another_hand_is_still_read(tmp_path):
+    (tmp_path / "a.mov").touch()
+    data = json.loads(cut_text("a.mov"))
+    clip = data["tracks"]["children"][0]["children"][0]
+    clip["name"] = 'said "RationalTime.1", \\u0041 and \u0001'
+    clip["source_range"] = dict(reversed(clip["source_range"].items()))
+    (tmp_path / "cut.otio").write_text(json.dumps(data))
+
+    (span,) = read(tmp_path / "cut.otio").spans
+
+    assert span.media_frame(0) == 2
+    assert span.name == clip["name"]
+
+
 def nested(levels):
     timeline = S.Timeline("nested")
     top = timeline.tracks
