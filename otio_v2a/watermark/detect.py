@@ -42,10 +42,12 @@ _BAND_PARTS = ((0, 1), (0, 1 / 3), (0, 2 / 3), (1 / 3, 1), (2 / 3, 1))
 _MOST_PER_WINDOW = 4
 _NEAR_STEPS = PHASES  # alignments closer than a slot see the same mark
 _AROUND_SLOTS, _AROUND_BANDS, _EVEN_SHARE = 65, 17, 0.3
-_SWITCH_COST = 6.0
-_SPEED_STEP, _MOST_SPEED_STEPS = 0.001, 6
+_SWITCH_COST = 9.0
+_SPEED_STEP, _MOST_SPEED_STEPS, _SPEED_GAIN = 0.001, 6, 0.05
+_SAME_SPEED, _SAME_ALIGNMENT = 0.003, 1.5 * grid.SLOT_SAMPLES  # a short sound fits neighbouring speeds alike
 _FRESH_SHARE = 0.75  # of a window; the rest lies in the one before
 _SEGMENT_ROUNDS = 3
+_SEED_SLOTS = 94  # 4 s
 
 Floats = NDArray[np.floating]
 Spans = tuple[tuple[float, float], ...]
@@ -200,7 +202,7 @@ def _sharpened(hits: list[_Hit], evidence: Evidence, keys: Sequence[ProjectKey],
                 return hits
             speed = hits[0].speed + direction * _SPEED_STEP
             nearby = _search_at(evidence, keys, speed=speed, n_speeds=n_speeds)
-            if max((hit.score for hit in nearby), default=0.0) <= max(hit.score for hit in hits):
+            if max((hit.score for hit in nearby), default=0.0) < max(hit.score for hit in hits) + _SPEED_GAIN:
                 break
             hits = nearby
     return hits
@@ -306,7 +308,11 @@ def _soft_bits(leaning: Floats, bit_index: NDArray[np.int16]) -> Floats:
 
 def _segments(fit: Floats, energy: Floats) -> list[tuple[int, int]]:
     """Runs of slots that carry the mark, at least one: the likeliest path of a two-state chain."""
-    marked = np.ones(len(fit), bool)
+    length = min(_SEED_SLOTS, len(fit))
+    around = np.ones(length)
+    seed = int(np.argmax(np.convolve(fit, around, "valid") / np.sqrt(np.convolve(energy, around, "valid") + 1)))
+    marked = np.zeros(len(fit), bool)
+    marked[seed : seed + length] = True
     for _ in range(_SEGMENT_ROUNDS):
         strength = float(fit[marked].sum() / (energy[marked].sum() + 1e-9))
         odds = strength * fit - strength**2 / 2 * energy
@@ -368,10 +374,10 @@ def _follow(tracks: list[_Track], hit: _Hit, start: int) -> None:
     at = start / grid.SAMPLE_RATE
     spans = tuple((begin + at, end + at) for begin, end in hit.spans)
     for track in tracks:
-        if track.best.key is not hit.key or abs(track.best.speed - hit.speed) > 1e-9:
+        if track.best.key is not hit.key or abs(track.best.speed - hit.speed) > _SAME_SPEED:
             continue
         apart = (begins - track.begins + track.period / 2) % track.period - track.period / 2
-        if abs(apart) > grid.SLOT_SAMPLES or (
+        if abs(apart) > _SAME_ALIGNMENT or (
             None not in (track.generation_id, hit.generation_id) and track.generation_id != hit.generation_id
         ):
             continue

@@ -131,7 +131,7 @@ class Watermarker:
             for start in range(0, n_pending - _CHUNK + 1, _CHUNK):
                 sound = np.concatenate([sound, fresh[:, start : start + _CHUNK]], axis=1)
                 mark = self._add_frames(sound, mark)
-                out = self._finish(sound, mark, slice(grid.HOP, _CHUNK + grid.HOP))[:, drop:]
+                out = self._finish(sound, mark, slice(grid.HOP + drop, _CHUNK + grid.HOP))
                 drop = 0
                 sound, mark = sound[:, _CHUNK:], mark[:, _CHUNK:]
                 yield out
@@ -144,7 +144,7 @@ class Watermarker:
         padding = np.zeros((self._channels, (n_frames + 3) * grid.HOP - n_held), np.float32)
         sound = np.concatenate([sound, *pending, padding], axis=1)
         mark = self._add_frames(sound, mark)
-        yield self._finish(sound, mark, slice(grid.HOP, n_held))[:, drop:]
+        yield self._finish(sound, mark, slice(grid.HOP + drop, n_held))
 
     def _check(self, block: NDArray[np.float32]) -> None:
         if block.ndim != 2 or block.shape[0] != self._channels:
@@ -158,8 +158,8 @@ class Watermarker:
         spectra = np.lib.stride_tricks.sliding_window_view(sound[:, 2 * grid.HOP :], grid.FRAME, axis=1)[:, :: grid.HOP]
         spectra = fft.rfft(spectra * grid.window(), axis=2)
         power = np.sum(spectra.real**2 + spectra.imag**2, axis=0)
-        # Chunks are one period long: every one begins at the same slot.
-        signs = np.repeat(self._signs, grid.SLOT_FRAMES, axis=0)[:n_frames]
+        # Chunks are one period long: every one begins at the same slot. The last can have a frame more.
+        signs = self._signs[np.arange(n_frames) // grid.SLOT_FRAMES % grid.PERIOD_SLOTS]
         bins = _bins()
         gain = np.zeros((n_frames, spectra.shape[2]), np.float32)
         gain[:, bins.first[0] : bins.end] = (
