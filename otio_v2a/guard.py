@@ -8,7 +8,6 @@ And an `.otioz` of 1 MB can unpack to 1 GB. All are refused here, by name, befor
 import hashlib
 import json
 import os
-import re
 import shutil
 import stat
 import zipfile
@@ -45,11 +44,16 @@ _VALUE_MEMBERS: dict[str, tuple[str, ...]] = {
     "Color": (),
 }
 """OTIO's value types and the members in which they hold one another."""
-_RARE_VALUES = tuple(f'"{name}.'.encode() for name in _VALUE_MEMBERS if name not in ("RationalTime", "TimeRange"))
-_NUMBER = rb'[^,{}\[\]"]+'
-_TIME = rb'\{"OTIO_SCHEMA":"RationalTime\.1","(?:rate|value)":%b,"(?:rate|value)":%b\}' % (_NUMBER, _NUMBER)
-_RANGE = rb'\{"OTIO_SCHEMA":"TimeRange\.1","(?:duration|start_time)":\{[^{}]*\},"(?:duration|start_time)":\{[^{}]*\}\}'
-_VALUE_SPELLINGS = ((b'"RationalTime.', re.compile(_TIME)), (b'"TimeRange.', re.compile(_RANGE)))
+_BLANKS_AND_DIGITS = b" \t\r\n0123456789.+-eE"
+_PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
+    text.translate(None, _BLANKS_AND_DIGITS)
+    for text in (
+        b'{"OTIO_SCHEMA":"RationalTime.1","rate":24.0,"value":1.0}',
+        b'{"OTIO_SCHEMA":"TimeRange.1","duration":*,"start_time":*}',
+        *(f'"OTIO_SCHEMA":"{name}.'.encode() for name in ("TimeTransform", "SerializableObjectRef", "Box2d", "V2d")),
+    )
+)
+_TIME_NAME, _RANGE_NAME = (text.translate(None, _BLANKS_AND_DIGITS) for text in (b'"RationalTime.', b'"TimeRange.'))
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 _STEP = np.zeros(256, dtype=np.int8)
 _STEP[list(b"[{")] = 1
@@ -84,8 +88,8 @@ def read_bytes(path: Path) -> bytes:
 
 def check_json(data: bytes, *, name: Path) -> None:
     """Raise CutError when the text would end the process that parses it."""
-    # OTIO indents by four: two thirds of a cut are blanks. Those inside strings are not missed here.
-    compact = data.translate(None, b" \t\r\n")
+    # OTIO indents by four: most of a cut is blanks and digits, and neither changes what is checked here.
+    compact = data.translate(None, _BLANKS_AND_DIGITS)
     depth = json_depth(compact)
     if depth > MAX_DEPTH:
         raise CutError(
@@ -119,13 +123,20 @@ def json_depth(data: bytes) -> int:
     return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
-def _are_values_plain(data: bytes) -> bool:
-    """Whether every time and range of a text without blanks is spelled as OTIO does, with nothing else inside."""
-    if b"\\u" in data and b"\\u" in data.replace(b"\\\\", b""):
-        return False  # An escape may spell a schema's name.
-    if any(other in data for other in _RARE_VALUES):
+def _are_values_plain(compact: bytes) -> bool:
+    """Whether every time and range is spelled as OTIO spells it, with nothing else inside.
+
+    Takes the text without blanks and digits. Counting is ten times faster than parsing; anything unusual, like an
+    escape that may spell a schema's name, answers False.
+    """
+    if b"\\" in compact and b"\\u" in compact.replace(b"\\\\", b""):
         return False
-    return all(data.count(name) == len(spelling.findall(data)) for name, spelling in _VALUE_SPELLINGS)
+    if compact.count(_PLAIN_TIME) != compact.count(_TIME_NAME):
+        return False
+    compact = compact.replace(_PLAIN_TIME, b"*")
+    if compact.count(_PLAIN_RANGE) != compact.count(_RANGE_NAME):
+        return False
+    return not any(name in compact for name in _RARE_VALUES)
 
 
 class _Object(list[tuple[str, Any]]):
