@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,19 @@ def constant(value: float) -> Sound:
 
 
 def noise(seed: int, level: float = 0.1) -> Sound:
-    """White noise, the same at a position however much of it is asked for (positions from -200000 on)."""
-    values = np.random.default_rng(seed).normal(0, level, 4_000_000).clip(-1, 1)
-    return lambda n: values[n + 200_000]
+    """White noise, the same at a position however much of it is asked for (positions from -100000 to 400000)."""
+    values = _noise(seed) * level
+    return lambda n: values[n + 100_000]
+
+
+@lru_cache(maxsize=8)
+def _noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 1, 500_000).clip(-4, 4)
+
+
+def at_record_time(sound: Sound, span: ClipSpan) -> Sound:
+    """The same sound counted from the timeline's start."""
+    return lambda n: sound(n + span.first_sample(48000))
 
 
 def make_take(
