@@ -49,6 +49,8 @@ _TIMING_PACKETS = 250
 _PEEK_PACKETS = 16
 _PEEK_FRAMES = 48
 _KEYS_BACK = 4
+_TIMED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "nut", "flv")
+"""Containers that time every frame for presentation, also where the coder reorders."""
 _UNTRUE_SEEKS = ("mpeg",)
 """Program streams time few of their frames: after a seek the demuxer guesses, and guesses wrong."""
 
@@ -128,6 +130,11 @@ class Movie:
             self._is_counted = format_name == "image2" or self._must_count()
             frames = self._decode()
             first = next(frames, None)
+            if first is None and not self._is_counted:
+                self._is_counted = True
+                self._reopen()
+                frames = self._decode()
+                first = next(frames, None)
             if first is None:
                 raise PictureError(f"{path}: holds no picture that can be decoded; export or copy it again")
         except BaseException:
@@ -221,12 +228,14 @@ class Movie:
 
     def _must_count(self) -> bool:
         """Whether presentation times are missing, or are decoding times in disguise. Leaves a fresh demuxer."""
+        if self._container.format.name in _TIMED_FORMATS:
+            return False
         reorders = self.stream.codec_context.has_b_frames
         packets = [p for p in islice(self._packets(), _PEEK_PACKETS if reorders else 1) if p.size]
         missing = any(p.pts is None for p in packets)
-        # A coder that reorders frames and a container that does not say how: the times may be false.
         lags = {p.pts - p.dts for p in packets if p.pts is not None and p.dts is not None}
         if not missing and reorders and len(lags) <= 1 < len(packets):
+            # A coder that may reorder frames, in a container that does not say how: only decoding tells.
             self._reopen()
             frames = (frame.pts for frame in islice(self._frames(self._packets()), _PEEK_FRAMES))
             missing = any(a is None or b is None or b < a for a, b in pairwise(frames))
