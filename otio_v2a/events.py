@@ -115,9 +115,9 @@ class RunFinished:
 
 @dataclass(frozen=True)
 class ShotsProgress:
-    """Shot borders have been looked for in `done` of `total` clips."""
+    """Shot borders have been looked for in `done` of `total` clips, a clip under way counted in part."""
 
-    done: int
+    done: float
     total: int
     clip_name: str
 

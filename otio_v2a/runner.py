@@ -3,6 +3,7 @@
 Everything finished is in the store at once, so Ctrl-C, a crash or a full disk costs at most the jobs under way.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,8 +29,11 @@ from otio_v2a.spans import ClipSpan, Shot
 from otio_v2a.supervision import interrupts, pump
 from otio_v2a.takes import Take, TakeStore
 from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerProcess, WorkerSettings
+from otio_v2a_engine import wire
 
 __all__ = ["FoundShots", "RunOptions", "RunReport", "find_shots", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise RunError(f"a run needs at least one worker, not {self.workers}")
+
+
+_Sight = tuple[ClipSpan, float | str | tuple[Fraction, ...]]
+"""Of one clip: how far the search is, why it failed, or the borders found."""
 
 
 def _ignore(event: RunEvent) -> None:
@@ -138,36 +146,42 @@ def find_shots(
             pending.append(span)
         else:
             found[span.clip_id] = shots_between(cuts_s, span)
-    done = len(moving) - len(pending)
+    known = len(moving) - len(pending)
+    done: dict[str, float] = {}
 
-    def look(span: ClipSpan, worker: WorkerProcess) -> tuple[ClipSpan, tuple[Fraction, ...] | str | None]:
+    def look(span: ClipSpan, worker: WorkerProcess, post: Callable[[_Sight], None]) -> None:
+        def advance(event: wire.Advanced) -> None:
+            if event.total > 0:
+                post((span, min(event.done / event.total, 0.99)))
+
         try:
-            cuts_s = worker.find_shots(span.picture(), span.duration_s, on_progress=lambda event: None, stop=stop)
+            cuts_s = worker.find_shots(span.picture(), span.duration_s, on_progress=advance, stop=stop)
         except WorkerCancelled:
-            return span, None
-        except RunError as error:
-            return span, str(error)
-        cache.put(span, cuts_s)
-        return span, cuts_s
-
-    def take_in(answer: tuple[ClipSpan, tuple[Fraction, ...] | str | None]) -> None:
-        nonlocal done
-        span, cuts_s = answer
-        if cuts_s is None:
             return
-        done += 1
-        if isinstance(cuts_s, str):
-            warnings.append(f"{span.name} on {span.track}: no shots are looked for: {cuts_s}")
-        else:
-            found[span.clip_id] = shots_between(cuts_s, span)
-        on_event(ShotsProgress(done=done, total=len(moving), clip_name=span.name))
+        except RunError as error:
+            post((span, str(error)))
+            return
+        try:
+            cache.put(span, cuts_s)
+        except OSError as error:
+            _log.warning("the shots of %s cannot be remembered: %s", span.name, error)
+        post((span, cuts_s))
+
+    def take_in(sight: _Sight) -> None:
+        span, seen = sight
+        if isinstance(seen, str):
+            warnings.append(f"{span.name} on {span.track}: no shots are looked for: {seen}")
+        elif isinstance(seen, tuple):
+            found[span.clip_id] = shots_between(seen, span)
+        done[span.clip_id] = seen if isinstance(seen, float) else 1.0
+        on_event(ShotsProgress(done=known + sum(done.values()), total=len(moving), clip_name=span.name))
 
     if pending:
         with store.lock(), interrupts(stop):
             pump(
                 lambda post: in_lanes(
                     pending,
-                    lambda span, worker: post(look(span, worker)),
+                    lambda span, worker: look(span, worker, post),
                     lanes=options.workers,
                     store=store,
                     settings=options.settings,
@@ -177,7 +191,8 @@ def find_shots(
                 stop=stop,
                 cancelled=cancelled,
             )
-    return FoundShots(by_clip=found, warnings=tuple(warnings), cancelled=stop.asked and done < len(moving))
+    unseen = len(pending) - sum(part == 1.0 for part in done.values())
+    return FoundShots(by_clip=found, warnings=tuple(warnings), cancelled=stop.asked and unseen > 0)
 
 
 class _Run:

@@ -17,7 +17,7 @@ import soundfile
 from otio_v2a.events import JobAdvanced
 from otio_v2a.jobs import Plan, PlanOptions, plan
 from otio_v2a.prompts import Ask
-from otio_v2a.runner import run
+from otio_v2a.runner import find_shots, run
 from otio_v2a.spans import ClipSpan, MediaFile
 from otio_v2a.takes import TakeStore
 from otio_v2a_engine.contract import PromptSpec, Role
@@ -92,6 +92,18 @@ def test_a_picture_that_cannot_be_decoded_fails_by_name_and_the_others_go_on(tmp
     (failure,) = report.failures
     assert failure.clip_name == "SH000"
     assert "bad.mov" in failure.reason
+
+
+@pytest.mark.footage
+def test_the_real_worker_finds_the_shots_of_a_real_film_once(tmp_path, footage):
+    store = TakeStore(tmp_path / "takes")
+    film = MediaFile(str(footage / "tears_of_steel_battle_800x332.webm"), Fraction(24), Fraction(70))
+    span = ClipSpan("c", "battle", "V1", Fraction(0), Fraction(10), Fraction(24), film)
+    found = find_shots([span], store=store)
+    starts = [float(shot.start_s) for shot in found(span)]
+    # Seen by eye, to the frame.
+    assert starts == pytest.approx([0, 52 / 24, 122 / 24, 158 / 24, 221 / 24], abs=0.6 / 24)
+    assert find_shots([span], store=store).by_clip == found.by_clip
 
 
 HOST = """

@@ -100,6 +100,7 @@ def main() -> None:
             if "broken" in command.picture.path:
                 _say(wire.Failed(command.id, "PictureError", f"{command.picture.path} cannot be decoded"))
             else:
+                _say(wire.Advanced(command.id, 1, 2, "looking for shots"))
                 _say(wire.ShotsFound(command.id, (command.duration_s * Fraction(1, 3),)))
         elif isinstance(command, wire.Render):
             _say(_render(command))
