@@ -129,9 +129,12 @@ def prepare(
         CutError: the file as a whole cannot be read, or it would be overwritten.
         PromptError: a cue sheet or prompt is wrong.
         PlanError: the options are impossible.
+        TargetError: the target cannot be written from this cut.
     """
     cut = timeline.read(cut_path, options=options.read)
     _refuse_to_overwrite(cut, options.out)
+    losses = targets.losses(cut.timeline, options.target, base=_media_base(cut))
+    targets.refuse_fatal(losses)
     sheets = tuple(cue for path in options.cue_sheets for cue in cues.load_cues(path))
     asks = prompts.resolve(cut.spans, flags=options.flags, cues=sheets, timing=cut.timing)
     notes = [*cut.notes, *cues.unmatched(sheets, cut.spans, timing=cut.timing)]
@@ -150,7 +153,7 @@ def prepare(
         asks=asks,
         plan=plan,
         notes=tuple(dict.fromkeys((*notes, *plan.notes))),
-        losses=targets.losses(cut.timeline, options.target, base=_media_base(cut)),
+        losses=losses,
     )
 
 

@@ -13,7 +13,7 @@ import copy
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -31,7 +31,18 @@ from otio_v2a.losses import Loss, losses_of
 from otio_v2a.tracks import NAMESPACE, generated_clips, own_metadata, save
 from otio_v2a.walk import is_generated
 
-__all__ = ["Loss", "Target", "activate", "losses", "spell", "suffix", "target_of", "with_paths", "write"]
+__all__ = [
+    "Loss",
+    "Target",
+    "activate",
+    "losses",
+    "refuse_fatal",
+    "spell",
+    "suffix",
+    "target_of",
+    "with_paths",
+    "write",
+]
 
 _RESOLVE = "Resolve_OTIO"
 _PREMIERE = "PremierePro_OTIO"
@@ -61,6 +72,16 @@ def losses(timeline: otio.schema.Timeline, target: Target, *, base: Path | None 
     With `base`, the folder where relative references start, missing files are named too.
     """
     return losses_of(timeline, str(target), base=base)
+
+
+def refuse_fatal(found: Sequence[Loss]) -> None:
+    """Raise TargetError when a target cannot be written at all with these losses; before any work is done."""
+    fatal = [loss for loss in found if loss.fatal]
+    if fatal:
+        raise TargetError(
+            "DaVinci Resolve imports nothing at all when a file is missing; relink it, or write for another target: "
+            + "; ".join(map(str, fatal))
+        )
 
 
 def write(
@@ -118,12 +139,7 @@ def _write_portable(timeline: otio.schema.Timeline, path: Path, base: Path) -> N
 
 
 def _write_resolve(timeline: otio.schema.Timeline, path: Path, base: Path) -> None:
-    fatal = [loss for loss in losses_of(timeline, str(Target.RESOLVE), base=base) if loss.fatal]
-    if fatal:
-        raise TargetError(
-            "DaVinci Resolve imports nothing at all when a file is missing; relink it, or write for another target: "
-            + "; ".join(map(str, fatal))
-        )
+    refuse_fatal(losses_of(timeline, str(Target.RESOLVE), base=base))
     changed = _rebase_others(timeline, base, str)
     _point(timeline, Target.RESOLVE, path.parent)
     _in_media_timecode(timeline)
