@@ -25,7 +25,7 @@ def is_pattern(path: str) -> bool:
 def read_still(path: str) -> VideoFrame:
     """Decode one image. Raises PictureError."""
     with Movie(path, format_name="image2") as movie:
-        return next(movie.frames_from(movie.origin))
+        return next(movie.frames_from(Fraction(0)))[1]
 
 
 class StillSequence:
