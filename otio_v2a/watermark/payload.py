@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from otio_v2a.watermark.keys import WatermarkError
+from otio_v2a.watermark.keys import ProjectKey, WatermarkError
 
-__all__ = ["CODED_BITS", "ID_BITS", "decode", "encode", "new_generation_id"]
+__all__ = ["CODED_BITS", "ID_BITS", "decode", "encode", "generation_id_of", "new_generation_id"]
 
 ID_BITS = 48
 _CRC_BITS = 16
@@ -31,6 +32,15 @@ Signs = NDArray[np.int8]
 def new_generation_id() -> int:
     """A random 48-bit id; it says nothing about the user, the cut or the prompt."""
     return secrets.randbits(ID_BITS)
+
+
+def generation_id_of(key: ProjectKey, content_hash: str) -> int:
+    """The id of a take, the same whenever it is made again, so that equal renders give equal bytes.
+
+    Only who has the key and the takes can tell which take an id means: the keyed hash does not lead back.
+    """
+    digest = hashlib.blake2b(content_hash.encode(), key=key.subkey("generation id"), digest_size=ID_BITS // 8).digest()
+    return int.from_bytes(digest, "big")
 
 
 def encode(generation_id: int) -> Signs:

@@ -101,6 +101,11 @@ def test_silence_between_sounds_stays_silent():
     assert report.marked_s == pytest.approx(5, abs=0.05)
 
 
+def test_a_soft_sound_is_marked_no_deeper_than_a_loud_one_so_it_can_be_turned_up():
+    loud, soft = (_mark(_noise(6, level=level))[1].mean_snr_db for level in (0.1, 0.0003))
+    assert soft > loud - 1
+
+
 @pytest.mark.parametrize("quiet", [1e-5, 1e-3])
 def test_nothing_is_heard_before_an_attack(quiet: float):
     sound = _noise(6, level=quiet)

@@ -51,6 +51,14 @@ def test_new_ids_fit_and_differ():
     assert all(0 <= one < 2**48 for one in drawn)
 
 
+def test_a_takes_id_is_repeatable_and_depends_on_its_key_and_content():
+    one, two = ProjectKey(bytes(32)), ProjectKey(bytes(range(32)))
+    assert payload.generation_id_of(one, "ab12") == payload.generation_id_of(one, "ab12")
+    ids = {payload.generation_id_of(key, text) for key in (one, two) for text in ("ab12", "ab13")}
+    assert len(ids) == 4
+    assert all(0 <= one < 2**48 for one in ids)
+
+
 def test_what_is_embedded_never_changes_between_versions():
     """A mark laid today must be found by every later version: these hashes are part of the format."""
     key = ProjectKey(bytes(range(32)))
