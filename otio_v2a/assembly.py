@@ -34,9 +34,8 @@ def clip_ids(leaves: Sequence[Leaf]) -> list[str]:
     taken: set[str] = set()
     ids = []
     for leaf in leaves:
-        clip = leaf.clip
-        url = url_of(clip.media_reference)
-        key = f"{leaf.track}\0{clip.name}\0{url[max(url.rfind('/'), url.rfind(_BACKSLASH)) + 1 :]}\0"
+        url = url_of(leaf.reference)
+        key = f"{leaf.track}\0{leaf.name}\0{url[max(url.rfind('/'), url.rfind(_BACKSLASH)) + 1 :]}\0"
         number = seen.get(key, 0)
         seen[key] = number + 1
         text = f"{key}{number}".encode("utf-8", "surrogatepass")
@@ -82,7 +81,7 @@ class Assembly:
                     raise Unusable(leaf.reason)
                 if leaf.first >= leaf.last:
                     raise Unusable("it is trimmed away: the cut shows no frame of it")
-                located = self._locator.locate(leaf.clip)
+                located = self._locator.locate(leaf.clip, leaf.reference)
                 start = self._media_start(leaf, located)
                 if located.media.sequence_first is not None:
                     self._check_images(leaf, located.media, start)
@@ -246,7 +245,7 @@ def _title(leaf: Leaf) -> str:
 
 
 def _name(leaf: Leaf) -> str:
-    return leaf.clip.name or url_of(leaf.clip.media_reference).replace("\\", "/").rsplit("/", 1)[-1] or "(unnamed)"
+    return leaf.name or url_of(leaf.reference).replace(_BACKSLASH, "/").rsplit("/", 1)[-1] or "(unnamed)"
 
 
 def _frame(value: Frames) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import opentimelineio as otio
@@ -98,7 +99,7 @@ def _host(timeline: otio.schema.Timeline) -> Host:
         if found is not None:
             return found
     for track in timeline.tracks:
-        for item in list(track)[:_CLIPS_ASKED] if isinstance(track, otio.schema.Track) else ():
+        for item in islice(track, _CLIPS_ASKED) if isinstance(track, otio.schema.Track) else ():
             found = _of(item.metadata)
             if found is not None:
                 return found

@@ -30,18 +30,19 @@ def load(path: Path) -> tuple[otio.schema.Timeline, bytes | None]:
 
 def load_bytes(data: bytes, path: Path) -> otio.schema.Timeline:
     """The timeline in OTIO's JSON that came out of the bundle `path`. Raises CutError."""
-    text = _check(data, path)
+    _check(data, path)
     try:
-        found = otio.adapters.read_from_string(text, "otio_json")
+        found = otio.adapters.read_from_string(data.decode("utf-8-sig"), "otio_json")
     except Exception as error:
         raise CutError(_why_unreadable(path, error, data)) from error
     return _as_timeline(found, path)
 
 
-def _check(data: bytes, path: Path) -> str:
+def _check(data: bytes, path: Path) -> None:
     guard.check_json(data, name=path)
     try:
-        return data.decode("utf-8-sig")
+        if not data.isascii():
+            data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CutError(f"{path}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
 

@@ -129,14 +129,16 @@ class Locator:
         self._sequences: dict[tuple[str, str, int], tuple[str, frozenset[int]] | Unusable] = {}
         self._images: dict[str, frozenset[int]] = {}
 
-    def locate(self, clip: otio.schema.Clip) -> Located:
-        """The picture of a clip: its active reference, else its first readable one.
+    def locate(self, clip: otio.schema.Clip, reference: otio.core.MediaReference) -> Located:
+        """The picture of a clip: its active reference, which is given, else its first readable one.
 
         Raises:
             Unusable: no reference has a readable picture.
         """
         try:
-            return self._locate(clip.media_reference)
+            if type(reference) is _External:
+                return self._external(reference)
+            return self._locate(reference)
         except Unusable as error:
             reason = error
         references = clip.media_references()
@@ -153,7 +155,7 @@ class Locator:
 
     def media_range(self, clip: otio.schema.Clip) -> tuple[Frames, Frames]:
         """Start and length in frames of all of a clip's media. Raises Unusable."""
-        located = self.locate(clip)
+        located = self.locate(clip, clip.media_reference)
         if located.length is None:
             raise Unusable(f"nobody says how long {located.media.path} is; give the clip a source range")
         start = located.start

@@ -45,6 +45,8 @@ class Leaf:
 
     Attributes:
         clip: the OTIO clip.
+        name: the clip's name, maybe empty.
+        reference: its active media reference.
         track: names of the tracks and stacks above it.
         index: 1-based among the clips of its track.
         first: first record frame that may show it.
@@ -60,6 +62,8 @@ class Leaf:
     """
 
     clip: otio.schema.Clip
+    name: str
+    reference: otio.core.MediaReference
     track: str
     index: int
     first: int = 0
@@ -308,7 +312,19 @@ class Walker:
             number = next(level.clip_numbers)
             layer = level.layer or next(self._layers)
             leaf = Leaf(
-                item, level.track, number, first, last, inner, source, source_length, reason, layer, level.markers
+                item,
+                item.name,
+                item.media_reference,
+                level.track,
+                number,
+                first,
+                last,
+                inner,
+                source,
+                source_length,
+                reason,
+                layer,
+                level.markers,
             )
             self.leaves.append(leaf)
             return length, leaf

@@ -1,0 +1,113 @@
+"""How long it takes to read and plan a cut of 10,000 clips, against OTIO's own reading of the same file.
+
+    python benchmarks/plan_10k.py [--clips 10000] [--repeats 5]
+
+Makes a cut (500 media files that exist, every fifth clip followed by a gap) in a temporary folder, on one picture
+track and on four that overlap. Per cut it takes the best CPU time of `--repeats` runs, the kinds interleaved, of
+
+- otio: `otio.adapters.read_from_file`;
+- walk: one `find_clips()` over the result, with each clip's name, `trimmed_range()` and `target_url`;
+- read: `otio_v2a.timeline.read`, checks against hostile files included;
+- plan: `prompts.resolve` and `jobs.plan` of one FX job per span.
+
+The goal is read + plan within 1.5 times otio + walk.
+"""
+
+import argparse
+import gc
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import opentimelineio as otio
+
+from otio_v2a import jobs, prompts
+from otio_v2a.timeline import Cut, read
+
+RT, TR = otio.opentime.RationalTime, otio.opentime.TimeRange
+N_MEDIA = 500
+
+
+def make_cut(folder: Path, *, n_clips: int, n_tracks: int) -> Path:
+    """Write a cut and its (empty) media files."""
+    for number in range(N_MEDIA):
+        (folder / f"A{number:03d}.mov").touch()
+    timeline = otio.schema.Timeline("benchmark", global_start_time=RT(86400, 24))
+    tracks = [otio.schema.Track(f"V{number + 1}", kind="Video") for number in range(n_tracks)]
+    for number in range(n_clips):
+        url = (folder / f"A{number % N_MEDIA:03d}.mov").as_uri()
+        clip = otio.schema.Clip(
+            f"shot_{number:05d}",
+            otio.schema.ExternalReference(url, TR(RT(86400, 24), RT(2000, 24))),
+            TR(RT(86400 + number % 900, 24), RT(24 + number % 50, 24)),
+            metadata={"Resolve_OTIO": {"Link Group ID": number}},
+        )
+        track = tracks[number % n_tracks]
+        track.append(clip)
+        if number % 5 == 0:
+            track.append(otio.schema.Gap(duration=RT(10, 24)))
+    timeline.tracks.extend(tracks)
+    path = folder / f"cut_{n_tracks}.otio"
+    timeline.to_json_file(str(path))
+    return path
+
+
+def timed(action: Callable[[], object]) -> tuple[float, object]:
+    """CPU seconds of an action, and its result."""
+    gc.collect()
+    began = time.process_time()
+    result = action()
+    return time.process_time() - began, result
+
+
+def walk(timeline: otio.schema.Timeline) -> int:
+    """What any reader must at least touch."""
+    count = 0
+    for clip in timeline.find_clips():
+        _ = clip.name, clip.trimmed_range(), clip.media_reference.target_url
+        count += 1
+    return count
+
+
+def plan(cut: Cut) -> jobs.Plan:
+    """One FX job per span."""
+    return jobs.plan(cut, prompts.resolve(cut.spans, flags=prompts.PromptFlags(), cues=()))
+
+
+def main() -> None:
+    """Print one line per cut."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    print("tracks  MiB    otio ms  walk ms  read ms  plan ms  spans  read/(otio+walk)  (read+plan)/(otio+walk)")
+    with tempfile.TemporaryDirectory() as folder:
+        for n_tracks in (1, 4):
+            path = make_cut(Path(folder), n_clips=args.clips, n_tracks=n_tracks)
+            best: dict[str, float] = {}
+            n_spans = 0
+            for _ in range(args.repeats):
+                seconds, timeline = timed(lambda: otio.adapters.read_from_file(str(path)))  # noqa: B023
+                best["otio"] = min(seconds, best.get("otio", seconds))
+                seconds, _count = timed(lambda: walk(timeline))  # noqa: B023
+                best["walk"] = min(seconds, best.get("walk", seconds))
+                timeline = None
+                seconds, cut = timed(lambda: read(path))  # noqa: B023
+                best["read"] = min(seconds, best.get("read", seconds))
+                seconds, _plan = timed(lambda: plan(cut))  # noqa: B023
+                best["plan"] = min(seconds, best.get("plan", seconds))
+                n_spans = len(cut.spans)
+                cut = _plan = None
+            base = best["otio"] + best["walk"]
+            print(
+                f"{n_tracks:6d} {path.stat().st_size / 2**20:5.1f} "
+                + " ".join(f"{best[name] * 1000:8.0f}" for name in ("otio", "walk", "read", "plan"))
+                + f" {n_spans:6d} {best['read'] / base:17.2f} {(best['read'] + best['plan']) / base:24.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
