@@ -63,11 +63,13 @@ def _read(path: Path, data: bytes | None = None) -> otio.schema.Timeline:
 
 def _as_timeline(found: Any, path: Path) -> otio.schema.Timeline:
     if isinstance(found, otio.schema.Timeline):
+        if found.tracks is None:
+            raise CutError(f"{path}: its timeline has no tracks; export it again from the editor")
         return found
     if isinstance(found, otio.schema.SerializableCollection):
         timelines = list(found.find_children(descended_from_type=otio.schema.Timeline))
         if len(timelines) == 1:
-            return timelines[0]
+            return _as_timeline(timelines[0], path)
         names = ", ".join(repr(timeline.name) for timeline in timelines) or "none"
         raise CutError(f"{path}: holds {len(timelines)} timelines ({names}); export the one that needs sound")
     timeline = otio.schema.Timeline(getattr(found, "name", "") or path.stem)

@@ -128,6 +128,29 @@ def test_json_that_is_no_timeline_is_named(tmp_path, text):
         read(tmp_path / "data.otio")
 
 
+def test_a_timeline_without_tracks_is_named(tmp_path):
+    (tmp_path / "none.otio").write_text('{"OTIO_SCHEMA": "Timeline.1", "name": "x", "tracks": null}')
+
+    with pytest.raises(CutError, match=r"none\.otio: its timeline has no tracks"):
+        read(tmp_path / "none.otio")
+
+
+def test_every_media_file_is_looked_for_once(tmp_path, monkeypatch):
+    from otio_v2a import references
+
+    asked = []
+    resolve = references.resolve
+    monkeypatch.setattr(references, "resolve", lambda url, **rest: asked.append(url) or resolve(url, **rest))
+    (tmp_path / "a.mov").touch()
+    track = S.Track("V1", kind="Video", children=[shot(str(n), ("a.mov", "gone.mov")[n % 2]) for n in range(50)])
+    S.Timeline("t", tracks=[track]).to_json_file(str(tmp_path / "cut.otio"))
+
+    cut = read(tmp_path / "cut.otio")
+
+    assert (len(cut.spans), len(cut.skipped)) == (25, 25)
+    assert sorted(asked) == ["a.mov", "gone.mov"]
+
+
 def places(value, path=()):
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
