@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from otio_v2a.errors import MediaError, PlanError
 from otio_v2a.media_identity import MediaIdentity, identify
@@ -16,7 +17,7 @@ from otio_v2a.prompts import Ask, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a.takes import TakeStore
 from otio_v2a_engine import wire
-from otio_v2a_engine.contract import EngineError, EngineInfo, PromptSpec, RenderRequest, Role, Sampling
+from otio_v2a_engine.contract import EngineError, EngineInfo, Picture, PromptSpec, RenderRequest, Role, Sampling
 from otio_v2a_engine.lengths import position
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
 
@@ -209,32 +210,51 @@ def content_hash(
 
     Prompt fields that the engine does not take are left out; so is the device.
     """
-    prompt = PromptSpec(
-        text=request.prompt.text if engine.takes_text else "",
-        negative_text=request.prompt.negative_text if engine.takes_negative_text else "",
-        transcript=request.prompt.transcript if engine.takes_transcript else "",
-        role=request.prompt.role,
+    picture = request.picture
+    # The parts that many jobs share are spelled once; a test holds the list of fields complete.
+    parts = (
+        _HASH_VERSION,
+        _spelled(media),
+        _spelled(
+            _heard(
+                request.prompt,
+                text=engine.takes_text,
+                negative=engine.takes_negative_text,
+                transcript=engine.takes_transcript,
+            )
+        ),
+        _spelled(request.sampling),
+        _spelled((engine.name, engine.version)),
+        picture.start_s,
+        picture.speed,
+        picture.first_s,
+        picture.last_s,
+        wire.canonical_json(picture.cuts_s) if picture.cuts_s else "",
+        picture.sequence_rate,
+        picture.sequence_first,
+        request.n_samples,
+        request.sample_rate,
+        request.channels,
+        request.seed,
+        handle_before,
+        handle_after,
     )
-    picture: dict[str, Any] = wire.to_plain(request.picture)
-    del picture["path"]
-    canonical = wire.canonical_json(
-        {
-            "version": _HASH_VERSION,
-            "media": media,
-            "picture": picture,
-            "prompt": prompt,
-            "n_samples": request.n_samples,
-            "sample_rate": request.sample_rate,
-            "channels": request.channels,
-            "seed": request.seed,
-            "sampling": request.sampling,
-            "engine": engine.name,
-            "engine_version": engine.version,
-            "handle_before": handle_before,
-            "handle_after": handle_after,
-        }
+    # Spelled parts are JSON and hold no line end, so no two lists of parts join to the same text.
+    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=32).hexdigest()
+
+
+_spelled = lru_cache(maxsize=4096)(wire.canonical_json)
+
+
+@lru_cache(maxsize=4096)
+def _heard(prompt: PromptSpec, *, text: bool, negative: bool, transcript: bool) -> PromptSpec:
+    """The prompt as far as an engine takes it."""
+    return PromptSpec(
+        text=prompt.text if text else "",
+        negative_text=prompt.negative_text if negative else "",
+        role=prompt.role,
+        transcript=prompt.transcript if transcript else "",
     )
-    return hashlib.blake2b(canonical.encode(), digest_size=32).hexdigest()
 
 
 def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo]:
@@ -290,15 +310,16 @@ def _jobs_of(
     after = position(span.record_end_s + after_s, rate) - end
     if end == start:
         raise PlanError(f"clip {span.name!r} on {span.track!r} is shorter than one sample at {rate} Hz")
-    if _is_held(span, before_s=before_s, after_s=after_s):
-        held.append(span.name)
     cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
     cost = info.cost_factor * (options.sampling.steps or info.default_steps) / max(1, info.default_steps)
     cost *= (before + (end - start) + after) / rate
+    picture = span.picture(handle_before_s=before_s, cuts_s=cuts)
+    if _is_held(picture, span.media, duration_s=before_s + span.duration_s + after_s):
+        held.append(span.name)
     jobs = []
     for number in range(1, ask.takes + 1):
         request = RenderRequest(
-            picture=span.picture(handle_before_s=before_s, cuts_s=cuts),
+            picture=picture,
             prompt=ask.prompt,
             n_samples=before + (end - start) + after,
             sample_rate=rate,
@@ -330,15 +351,12 @@ def _jobs_of(
     return jobs
 
 
-def _is_held(span: ClipSpan, *, before_s: Fraction, after_s: Fraction) -> bool:
+def _is_held(picture: Picture, media: MediaFile, *, duration_s: Fraction) -> bool:
     """Whether the media ends within a handle, so that its first or last picture is held there."""
-    if span.media.duration_s is None:
+    if media.duration_s is None:
         return False
-    ends = (
-        span.source_start_s - before_s * span.speed,
-        span.source_start_s + (span.duration_s + after_s) * span.speed,
-    )
-    return min(ends) < 0 or max(ends) > span.media.duration_s
+    end_s = picture.start_s + duration_s * picture.speed
+    return min(picture.start_s, end_s) < 0 or max(picture.start_s, end_s) > media.duration_s
 
 
 def _notes(held: tuple[str, ...]) -> tuple[str, ...]:

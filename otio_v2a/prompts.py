@@ -59,6 +59,17 @@ class PromptFlags:
         # The same bounds as in a cue sheet.
         wish_from_fields({"seed": self.seed, "takes": self.takes}, where="the options")
 
+    def wishes(self) -> tuple[Ranked, ...]:
+        """What they ask of every stem; none when they ask for nothing."""
+        wish = Wish(
+            text=self.text,
+            negative_text=self.negative_text,
+            transcript=self.transcript,
+            seed=self.seed,
+            takes=self.takes,
+        )
+        return () if wish.is_empty else (Ranked(wish, rank=0),)
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -107,6 +118,7 @@ def resolve(
     """
     flags = flags or PromptFlags()
     book = CueBook(cues, timing=timing or _clock(spans))
+    told = flags.wishes()
     asks: list[Ask] = []
     for span in _chosen(spans, flags.clips):
         from_cues = book.wishes(span)
@@ -116,7 +128,7 @@ def resolve(
         marked = _named(from_markers) - asked
         for role in Role:
             if role in asked or role in marked:
-                ask = _ask(span, role, flags=flags, cues=from_cues, markers=from_markers, stored=stored)
+                ask = _ask(span, role, told=told, cues=from_cues, markers=from_markers, stored=stored)
                 asks.append(replace(ask, from_marker=ask.from_marker | {"role"}) if role in marked else ask)
     return tuple(asks)
 
@@ -203,22 +215,12 @@ def _ask(
     span: ClipSpan,
     role: Role,
     *,
-    flags: PromptFlags,
+    told: Sequence[Ranked],
     cues: Sequence[Ranked],
     markers: Sequence[Ranked],
     stored: _Stored,
 ) -> Ask:
     digest = _digest_of(markers)
-    flag = Ranked(
-        Wish(
-            text=flags.text,
-            negative_text=flags.negative_text,
-            transcript=flags.transcript,
-            seed=flags.seed,
-            takes=flags.takes,
-        ),
-        rank=0,
-    )
     unchanged = stored.markers == digest
     given = stored.from_marker.get(role, frozenset())
     values: dict[str, Any] = {}
@@ -228,7 +230,7 @@ def _ask(
         # older one had given is gone with it.
         earlier = None if name in given and not unchanged else _pick(stored.wishes, role, name)
         marked = _pick(markers, role, name)
-        order = [("flag", _pick([flag], role, name)), ("cue", _pick(cues, role, name))]
+        order = [("flag", _pick(told, role, name)), ("cue", _pick(cues, role, name))]
         if unchanged:
             order += [(_MARKER if name in given else "earlier", earlier), (_MARKER, marked)]
         else:
@@ -257,6 +259,8 @@ def _pick(wishes: Sequence[Ranked], role: Role, name: str) -> Any:
 
     Texts of wishes keyed by time are joined, in their order.
     """
+    if not wishes:
+        return None
     for wanted in (role, None):
         candidates = [ranked for ranked in wishes if ranked.wish.role is wanted and _value(ranked, name) is not None]
         if not candidates:

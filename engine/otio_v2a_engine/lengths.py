@@ -5,7 +5,6 @@ adjoining ranges therefore share their border sample at every frame rate, 29.97 
 """
 
 from fractions import Fraction
-from math import floor
 
 __all__ = ["ceil_to_multiple", "nearest_rate", "position", "span_length"]
 
@@ -17,7 +16,10 @@ def position(seconds: Fraction, rate: int | Fraction) -> int:
 
     `rate` is units per second. Negative times give negative positions.
     """
-    return floor(seconds * rate + Fraction(1, 2))
+    # Whole numbers only: a long cut asks this for every border, and Fractions would reduce what is floored anyway.
+    units = seconds.numerator * rate.numerator
+    per_unit = seconds.denominator * rate.denominator
+    return (2 * units + per_unit) // (2 * per_unit)
 
 
 def span_length(start_s: Fraction, duration_s: Fraction, rate: int | Fraction) -> int:
