@@ -2,8 +2,9 @@
 
 Frames and samples are counted from the timeline's start (record time 0). A *placement* puts a sound file on the
 frame grid, so that a host which only knows whole frames lands on the right sample: the file begins a whole number
-of frames before its clip, and where a frame is not a whole number of samples (1601.6 at 29.97), a number of frames
-that is (5 frames, 8008 samples).
+of frames before its clip, on a frame that begins on a whole sample. (At 29.97 a frame is 1601.6 samples, and every
+fifth frame begins on one.) Between the timeline's samples and the file's there is then a whole number, however a
+host rounds.
 """
 
 from dataclasses import dataclass
@@ -208,7 +209,11 @@ def place(
     tail = after + position(start_s + duration_s, sample_rate) - position(stop / rate, sample_rate)
     # Time of day cannot be negative, so a handle does not reach before midnight.
     most = position(timing.global_start_s, rate) + frame
-    head_frames = max(0, min(floor(head / per_frame), most)) // unit * unit
+    most_frames = max(0, min(floor(head / per_frame), most))
+    beyond = (frame - most_frames) % unit
+    head_frames = most_frames - (unit - beyond) % unit
+    if head_frames < 0:  # Too short a handle to reach such a frame.
+        head_frames = 0
     tail_frames = max(0, floor(tail / per_frame))
     file_start = position((frame - head_frames) / rate, sample_rate)
     file_stop = position((stop + tail_frames) / rate, sample_rate)
