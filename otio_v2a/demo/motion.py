@@ -188,9 +188,9 @@ class Drip:
     """
 
     tip_z: float = 2.35
-    level_z: float = 0.5
-    bowl_radius: float = 1.12
-    drop_radius: float = 0.075
+    level_z: float = 0.62
+    bowl_radius: float = 1.19
+    drop_radius: float = 0.11
     lands_s: tuple[float, ...] = (0.85, 1.8, 2.7)
     # Upward and outward speeds and directions of what splashes back.
     splash: tuple[tuple[float, float, float], ...] = (
@@ -201,7 +201,7 @@ class Drip:
         (3.3, 1.3, 4.2),
         (4.0, 1.0, 5.3),
     )
-    swell_s: float = 0.5
+    swell_s: float = 0.35
 
     @property
     def fall_s(self) -> float:
@@ -233,7 +233,7 @@ class Drip:
         z = up * since - GRAVITY * since * since / 2
         if since <= 0 or z < -0.05:
             return Pose((0.0, 0.0, self.level_z - 0.2), scale=(0.0, 0.0, 0.0))
-        size = 0.05 if out == 0 else 0.028
+        size = 0.085 if out == 0 else 0.045
         place = (out * since * math.cos(heading), out * since * math.sin(heading), self.level_z + z)
         return Pose(place, scale=(size, size, size * (1.5 if out == 0 else 1.0)))
 
@@ -246,10 +246,10 @@ class Drip:
                 continue
             behind = 2.6 * since - distance
             envelope = math.exp(-((behind - 0.16) ** 2) / 0.05) * math.exp(-2.2 * since) * min(since / 0.05, 1.0)
-            height += 0.045 * envelope * math.cos(2 * math.pi * behind / 0.3)
+            height += 0.06 * envelope * math.cos(2 * math.pi * behind / 0.34)
             # The dent of the landing and the jet that follows it.
-            near = math.exp(-((distance / 0.12) ** 2))
-            height += 0.22 * near * math.exp(-9 * since) * -math.cos(2 * math.pi * since / 0.24)
+            near = math.exp(-((distance / 0.15) ** 2))
+            height += 0.3 * near * math.exp(-9 * since) * -math.cos(2 * math.pi * since / 0.24)
         return height
 
 
@@ -360,7 +360,7 @@ class Cradle:
     length: float = 1.45
     bars_z: float = 2.05
     first_s: float = 0.31
-    angle: float = 0.72
+    angle: float = 0.62
     keeps: float = 0.93
 
     @property

@@ -25,6 +25,7 @@ __all__ = [
     "layers",
     "pieces",
     "poses",
+    "resting",
     "shot",
     "still_from",
 ]
@@ -114,7 +115,7 @@ SHOTS = (
         "tap",
         24,
         82,
-        Camera((-1.3, -7.5, 2.3), (0.0, 0.0, 1.32), (0.0, -0.4, 0.8)),
+        Camera((-1.2, -6.9, 2.85), (0.0, 0.0, 1.25), (0.0, -0.3, 0.8)),
         window=(0.0, 0.0, 1.0, 0.45),
         lamp=(4.5, -2.6, 5.0),
     ),
@@ -138,7 +139,7 @@ SHOTS = (
         "dominoes",
         24,
         64,
-        Camera((-3.0, -7.2, 2.2), (0.55, 0.0, 0.62), (-0.2, -0.2, 0.6), lens_mm=44.0, f_stop=0.24),
+        Camera((-2.7, -7.9, 2.45), (0.15, 0.0, 0.62), (-0.2, -0.2, 0.6), lens_mm=42.0, f_stop=0.24),
         window=(0.0, 0.0, 1.0, 0.45),
         lamp=(3.5, -4.5, 4.6),
     ),
@@ -146,7 +147,7 @@ SHOTS = (
         "cradle",
         48,
         100,
-        Camera((-1.5, -6.3, 1.6), (0.1, 0.0, 1.12), (0.0, -0.25, 0.6), f_stop=0.22),
+        Camera((-1.2, -6.9, 1.65), (-0.08, 0.0, 1.1), (0.0, -0.25, 0.6), f_stop=0.22),
         window=(0.0, 0.0, 1.0, 0.5),
         lamp=(-4.4, -2.5, 4.8),
     ),
@@ -219,22 +220,29 @@ def poses(of: Shot, time_s: float) -> dict[str, Pose]:
     }
 
 
+def resting(of: Shot) -> dict[str, Pose] | None:
+    """Where what moves stands in the empty set; None if it is not there."""
+    if of.name != "cradle":
+        return None
+    return {f"ball{index}": Pose((CRADLE.ball_x(index), 0.0, CRADLE.bars_z)) for index in range(CRADLE.balls)}
+
+
 def changed(of: Shot, frame: int) -> Rect:
     """The part of the picture that differs from an empty set at a frame, shadows and reflections included."""
     time_s = frame / of.rate
     if of.name == "tap":
         drops = any(pose.scale[2] for pose in poses(of, time_s).values())
-        return (0.25, 0.0, 0.75, 0.8) if drops else (0.25, 0.5, 0.75, 0.8)
+        return (0.25, 0.0, 0.75, 0.9) if drops else (0.25, 0.5, 0.75, 0.9)
     if of.name == "boots":
         # The walker's shadows reach the wall and the camera.
         return 0.0, 0.0, 1.0, 1.0
     if of.name == "dominoes":
-        return 0.0, 0.25, 1.0, 0.95
+        return 0.0, 0.25, 1.0, 0.9
     if of.name == "cradle":
         # Every second swing is on the right; one ball more mirrors it.
         right = math.floor((time_s - CRADLE.first_s) / CRADLE.half_s) % 2
-        near = abs(math.sin(math.pi * (time_s - CRADLE.first_s) / CRADLE.half_s)) < 0.2
-        return (0.08, 0.05, 0.95, 0.98) if near else (0.45, 0.05, 0.95, 0.98) if right else (0.08, 0.05, 0.55, 0.98)
+        near = abs(math.sin(math.pi * (time_s - CRADLE.first_s) / CRADLE.half_s)) < 0.12
+        return (0.0 if near or not right else 0.45, 0.1, 0.975 if near or right else 0.575, 0.95)
     spots: list[tuple[Vector, float]] = []
     for share in (-0.3, 0.0, 0.3):
         x, y, z = poses(of, (frame + share) / of.rate)["marble"].location

@@ -17,7 +17,7 @@ import sets
 import shapes
 from mathutils import Vector
 
-from otio_v2a.demo.shots import DRIP, Rect, Shot, pieces, poses, shot
+from otio_v2a.demo.shots import DRIP, Rect, Shot, pieces, poses, resting, shot
 
 # Keys per frame: an impact inside a frame then keeps its place, and blur follows the fall.
 KEYS = 4
@@ -54,8 +54,7 @@ def main() -> None:
         scene.frame_set(frame)
         if "water" in moving:
             shapes.wave(moving["water"], partial(DRIP.ripple, time_s=frame / of.rate))
-        for thing in moving.values():
-            _hide(thing, name.startswith(("set", "rain")))
+        _rest(of, moving, at_rest=name.startswith(("set", "rain")))
         _border(scene, rect)
         _effort(of, scene, name=name, samples=args.samples)
         # Written beside, then renamed: what exists is whole.
@@ -68,10 +67,20 @@ def main() -> None:
         )
 
 
-def _hide(thing: Any, hidden: bool) -> None:
-    if thing.name != "water":
-        for part in (thing, *thing.children_recursive):
-            part.hide_render = hidden
+def _rest(of: Shot, moving: dict[str, Any], *, at_rest: bool) -> None:
+    """Put what moves to rest for pieces of the empty set, or let it move again."""
+    poses_ = resting(of)
+    for name, thing in moving.items():
+        if name == "water":
+            continue
+        if poses_ is None:
+            for part in (thing, *thing.children_recursive):
+                part.hide_render = at_rest
+            continue
+        for curve in thing.animation_data.action.fcurves:
+            curve.mute = at_rest
+        if at_rest:
+            thing.location, thing.rotation_euler = poses_[name].location, poses_[name].rotation
 
 
 def _effort(of: Shot, scene: Any, *, name: str, samples: int) -> None:

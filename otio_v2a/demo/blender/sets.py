@@ -61,8 +61,8 @@ def _tap(of: Shot) -> dict[str, Any]:
     )
     shapes.lathe("nozzle", [(0.13, tip - 0.02), (0.2, tip - 0.02), (0.21, tip + 0.3), (0.17, tip + 0.34)], brass)
     shapes.rod("handle", (-0.6, 2.7, 2.2), (0.6, 2.7, 2.2), 0.09, brass)
-    clear = surfaces.plain("drop", (0.75, 0.87, 1.0), roughness=0.02, coat=1.0)
-    clear.node_tree.nodes["Principled BSDF"].inputs["Transmission Weight"].default_value = 0.85
+    clear = surfaces.plain("drop", (0.55, 0.75, 1.0), roughness=0.02, coat=1.0, glow=0.35)
+    clear.node_tree.nodes["Principled BSDF"].inputs["Transmission Weight"].default_value = 0.6
     clear.node_tree.nodes["Principled BSDF"].inputs["IOR"].default_value = 1.33
     lemon = surfaces.plain("lemon", (0.85, 0.62, 0.06), roughness=0.45)
     for index, (x, y) in enumerate(((2.1, 0.6), (2.75, 0.05))):
