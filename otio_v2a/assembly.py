@@ -122,7 +122,7 @@ class Assembly:
             # Of a held frame the instant may lie anywhere inside it; of a running one it must stay exact.
             source_s = (ceil(source_s / frame_s) - 1) * frame_s if speed == 0 else source_s - frame_s
         own = clip.metadata.get("otio_v2a") if self._has_own_metadata else None
-        markers = clip.markers
+        has_markers = leaf.markers or len(clip.markers)
         before, after = leaf.dissolve
         return ClipSpan(
             clip_id=clip_id,
@@ -136,7 +136,7 @@ class Assembly:
             speed=speed,
             index=leaf.index,
             metadata=_NOTHING if own is None else MappingProxyType(_plain(own)) if hasattr(own, "items") else _NOTHING,
-            markers=self._markers(leaf, first, last) if leaf.markers or len(markers) else (),
+            markers=self._markers(leaf, first, last) if has_markers else (),
             dissolve_before_s=seconds(before) if before and first == leaf.first else _ZERO,
             dissolve_after_s=seconds(after) if after and last == leaf.last else _ZERO,
         )

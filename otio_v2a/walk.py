@@ -217,11 +217,8 @@ class Walker:
 
     def _speed(self, item: Any) -> Frames:
         """Product of an item's time scalars. Raises Unusable for a time effect without one."""
-        effects = item.effects
-        if not len(effects):
-            return 1
         speed: Frames = 1
-        for effect in effects:
+        for effect in item.effects:
             if not getattr(effect, "enabled", True):
                 continue
             if isinstance(effect, otio.schema.LinearTimeWarp):
@@ -296,13 +293,16 @@ class Walker:
         first = last = 0
         try:
             source, length = self._source(item)
-            speed = self._speed(item)
             source_length = length
-            if speed != 1:
+            outer = level.map
+            speed = self._speed(item) if len(item.effects) else 1
+            if speed == 1:
+                inner = TimeMap(source + (outer.offset - at), outer.speed, outer.lean)
+            else:
                 length = self._record_length(length, speed)
                 source_length = length * (speed if speed > 0 else -speed)
-            inner = level.map.child(at=at, length=length, source=source, speed=speed)
-            first, last = level.map.frames(at, at + length, first=level.first, last=level.last)
+                inner = outer.child(at=at, length=length, source=source, speed=speed)
+            first, last = outer.frames(at, at + length, first=level.first, last=level.last)
         except Unusable as error:
             if not reason:
                 reason = str(error) if isinstance(item, _Clip) else f"{_title(item)}: {error}"
