@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otio_v2a.watermark import grid, payload
-from otio_v2a.watermark.evidence import PHASES, STEP, Evidence
+from otio_v2a.watermark.evidence import PHASES, Evidence
 from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.watermark.reading import ID_ACCEPTED, Hit, Spans, read_mark
 
 __all__ = [
     "DETECTED",
@@ -31,8 +32,6 @@ __all__ = [
 
 DETECTED = 6.0
 """Score from which a mark counts as detected; an unmarked sound scores like the largest of a few hundred N(0, 1)."""
-ID_ACCEPTED = 9.5
-"""Score of the whole pattern, bits included, from which an id that passes its check is given."""
 FILM_SPEEDS = (1.0, 1.001, 1 / 1.001, 25 / 24, 24 / 25, 25.025 / 24, 24 / 25.025)
 """As it was, then NTSC pull and PAL speed changes."""
 
@@ -41,16 +40,11 @@ _SHORTER_SLOTS = (_WINDOW_SLOTS // 2, _WINDOW_SLOTS // 4)
 _BAND_PARTS = ((0, 1), (0, 1 / 3), (0, 2 / 3), (1 / 3, 1), (2 / 3, 1))
 _MOST_PER_WINDOW = 4
 _NEAR_STEPS = PHASES  # alignments closer than a slot see the same mark
-_AROUND_SLOTS, _AROUND_BANDS, _EVEN_SHARE = 65, 17, 0.3
-_SWITCH_COST = 9.0
 _SPEED_STEP, _MOST_SPEED_STEPS, _SPEED_GAIN = 0.001, 6, 0.05
 _SAME_SPEED, _SAME_ALIGNMENT = 0.003, 1.5 * grid.SLOT_SAMPLES  # a short sound fits neighbouring speeds alike
 _FRESH_SHARE = 0.75  # of a window; the rest lies in the one before
-_SEGMENT_ROUNDS = 3
-_SEED_SLOTS = 94  # 4 s
 
 Floats = NDArray[np.floating]
-Spans = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -160,19 +154,7 @@ def _windows(blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, NDArr
         yield start, held
 
 
-@dataclass(frozen=True)
-class _Hit:
-    key: ProjectKey
-    score: float
-    speed: float
-    alignment: float
-    """Sample of the window at which a period of the pattern begins."""
-    soft: Floats
-    generation_id: int | None
-    spans: Spans
-
-
-def _search(sound: NDArray[np.float32], keys: Sequence[ProjectKey], *, speeds: Sequence[float]) -> list[_Hit]:
+def _search(sound: NDArray[np.float32], keys: Sequence[ProjectKey], *, speeds: Sequence[float]) -> list[Hit]:
     evidence = Evidence(sound)
     for speed in speeds:
         n_speeds = 1 if speed == 1 else len(speeds)
@@ -182,7 +164,7 @@ def _search(sound: NDArray[np.float32], keys: Sequence[ProjectKey], *, speeds: S
     return []
 
 
-def _search_at(evidence: Evidence, keys: Sequence[ProjectKey], *, speed: float, n_speeds: int) -> list[_Hit]:
+def _search_at(evidence: Evidence, keys: Sequence[ProjectKey], *, speed: float, n_speeds: int) -> list[Hit]:
     tiles = evidence.at(speed)
     if not tiles.any():
         return []
@@ -190,11 +172,11 @@ def _search_at(evidence: Evidence, keys: Sequence[ProjectKey], *, speed: float, 
     for key in keys:
         scores = _scores(tiles, grid.pattern_of(key).sync, n_speeds=n_speeds)
         for score, phase, shift in _peaks(scores):
-            hits.append(_read(tiles, key, score=score, phase=phase, shift=shift, speed=speed))
+            hits.append(read_mark(tiles, key, score=score, phase=phase, shift=shift, speed=speed))
     return hits
 
 
-def _sharpened(hits: list[_Hit], evidence: Evidence, keys: Sequence[ProjectKey], *, n_speeds: int) -> list[_Hit]:
+def _sharpened(hits: list[Hit], evidence: Evidence, keys: Sequence[ProjectKey], *, n_speeds: int) -> list[Hit]:
     """The hits at the speed nearby at which the best of them is clearest, when none of them can be read."""
     for direction in (1, -1):
         for _ in range(_MOST_SPEED_STEPS):
@@ -259,90 +241,11 @@ def _peaks(scores: Floats) -> Iterator[tuple[float, int, int]]:
         line[np.arange(at - _NEAR_STEPS, at + _NEAR_STEPS + 1) % n] = 0
 
 
-def _read(
-    evidence: NDArray[np.float32], key: ProjectKey, *, score: float, phase: int, shift: int, speed: float
-) -> _Hit:
-    """Payload and extent of the mark at an alignment."""
-    pattern = grid.pattern_of(key)
-    tiles = evidence[phase]
-    slots = (np.arange(len(tiles)) + shift) % grid.PERIOD_SLOTS
-    bit_index, signs = pattern.bit_index[slots], pattern.signs[slots]
-    soft = _soft_bits(tiles * signs, bit_index)
-    generation_id, coded = payload.decode(soft)
-    expected = pattern.with_bits(coded)[slots]
-    whole = float((tiles * expected).sum() / math.sqrt(float(np.square(tiles).sum()) + 1e-9))
-    if whole < ID_ACCEPTED:
-        generation_id = None
-    if generation_id is None:
-        expected = np.where(bit_index < 0, signs, 0)
-    marked = _segments(np.sum(tiles * expected, axis=1), np.sum(np.square(tiles * expected), axis=1))
-    second = speed * grid.SAMPLE_RATE
-    offset = phase * STEP
-    return _Hit(
-        key=key,
-        score=score,
-        speed=speed,
-        alignment=(offset - shift * grid.SLOT_SAMPLES) / speed,
-        soft=soft,
-        generation_id=generation_id,
-        spans=tuple(
-            ((begin * grid.SLOT_SAMPLES + offset) / second, (end * grid.SLOT_SAMPLES + offset) / second)
-            for begin, end in marked
-        ),
-    )
-
-
-def _soft_bits(leaning: Floats, bit_index: NDArray[np.int16]) -> Floats:
-    """Soft coded bits from tiles times their signs, each weighted by how well the sync tiles around it fit."""
-    from scipy.ndimage import uniform_filter
-
-    size = (_AROUND_SLOTS, _AROUND_BANDS)
-    sync = bit_index < 0
-    fit = uniform_filter(np.where(sync, leaning, 0), size, mode="constant")
-    energy = uniform_filter(np.where(sync, np.square(leaning), 0), size, mode="constant")
-    mean_fit = max(float(leaning[sync].sum()), 0.0) / (float(np.square(leaning[sync]).sum()) + 1e-9)
-    weight = np.maximum(fit / (energy + 1e-3 * energy.mean() + 1e-9), 0) + _EVEN_SHARE * mean_fit
-    soft = np.bincount(bit_index[~sync], (leaning * weight)[~sync], minlength=payload.CODED_BITS)
-    return np.asarray(soft / (np.sqrt(np.mean(np.square(soft))) + 1e-12))
-
-
-def _segments(fit: Floats, energy: Floats) -> list[tuple[int, int]]:
-    """Runs of slots that carry the mark, at least one: the likeliest path of a two-state chain."""
-    length = min(_SEED_SLOTS, len(fit))
-    around = np.ones(length)
-    seed = int(np.argmax(np.convolve(fit, around, "valid") / np.sqrt(np.convolve(energy, around, "valid") + 1)))
-    marked = np.zeros(len(fit), bool)
-    marked[seed : seed + length] = True
-    for _ in range(_SEGMENT_ROUNDS):
-        strength = float(fit[marked].sum() / (energy[marked].sum() + 1e-9))
-        odds = strength * fit - strength**2 / 2 * energy
-        path = _likeliest_path(odds)
-        if not path.any() or np.array_equal(path, marked):
-            break
-        marked = path
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def _likeliest_path(odds: Floats) -> NDArray[np.bool_]:
-    off, on = 0.0, 0.0
-    turned = np.zeros((len(odds), 2), bool)
-    for i, gain in enumerate(odds.tolist()):
-        turned[i] = on - _SWITCH_COST > off, off - _SWITCH_COST > on
-        off, on = max(off, on - _SWITCH_COST), max(on, off - _SWITCH_COST) + gain
-    path = np.zeros(len(odds), bool)
-    state = int(on > off)
-    for i in range(len(odds) - 1, -1, -1):
-        path[i] = state
-        state ^= int(turned[i, state])
-    return path
-
-
 @dataclass
 class _Track:
     """Hits of one mark in one window after another."""
 
-    best: _Hit
+    best: Hit
     period: float
     begins: float
     soft: Floats
@@ -368,7 +271,7 @@ class _Track:
         )
 
 
-def _follow(tracks: list[_Track], hit: _Hit, start: int) -> None:
+def _follow(tracks: list[_Track], hit: Hit, start: int) -> None:
     """Add a hit to the mark it continues, or begin another."""
     begins = start + hit.alignment
     at = start / grid.SAMPLE_RATE

@@ -109,7 +109,7 @@ class Watermarker:
     def process(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[Floats]:
         """Marked blocks for blocks of float32 (channels, n) at any lengths; the sum of the lengths is unchanged.
 
-        Raises WatermarkError on a block of another shape and when used a second time.
+        Raises WatermarkError on a block of another shape or with samples that are not finite, and on a second use.
         """
         if self._started:
             raise WatermarkError("a Watermarker marks one stream: make another for the next")
@@ -149,6 +149,8 @@ class Watermarker:
     def _check(self, block: NDArray[np.float32]) -> None:
         if block.ndim != 2 or block.shape[0] != self._channels:
             raise WatermarkError(f"a block must have the shape ({self._channels}, n), not {block.shape}")
+        if not np.isfinite(block).all():
+            raise WatermarkError("a block holds samples that are no numbers (NaN or infinite)")
 
     def _add_frames(self, sound: Floats, mark: Floats) -> Floats:
         """Mark of the held sound with its new frames: (channels, n); `mark` ends with the last frame's second half."""

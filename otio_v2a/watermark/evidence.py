@@ -23,6 +23,7 @@ _FRAMES_PER_TILE = 3
 _FRAMES_AT_ONCE = 512
 _SAME_BANDS = 0.0015  # an eighth of a band's width
 _FLOOR_ENERGY = 1e-8
+_LOUDEST = 1e4
 _AROUND_SLOTS, _AROUND_BANDS = 9, 11
 _SPREAD_SLOTS, _SPREAD_BANDS = 17, 5
 _LEAST_SPREAD = 0.1
@@ -36,7 +37,8 @@ class Evidence:
     """Evidence of one sound (channels, n) at 48 kHz, at any speed. Spectra are taken once for speeds close together."""
 
     def __init__(self, sound: Floats) -> None:
-        self._sound = sound
+        # Float files may hold anything; one bad sample must not spoil the rest.
+        self._sound = np.clip(np.nan_to_num(sound, nan=0.0, posinf=0.0, neginf=0.0), -_LOUDEST, _LOUDEST)
         self._levels: dict[float, Floats] = {}
 
     def at(self, speed: float) -> Floats:

@@ -17,8 +17,8 @@ from otio_v2a.watermark import grid
 
 __all__ = ["FULL_SCALE_SPL_DB", "Maskers", "mask_of", "maskers"]
 
-FULL_SCALE_SPL_DB = 120.0
-"""Sound pressure level that a full-scale sine is taken to have: high, for a soft stem may be turned up by 30 dB."""
+FULL_SCALE_SPL_DB = 100.0
+"""Sound pressure level that a full-scale sine is taken to have: 8 dB over PEAQ's, for a soft stem may be turned up."""
 _BAND_BARK = 0.5
 _DOWNWARD_DB_PER_BARK = 27.0
 _UPWARD_DB_PER_BARK = 12.0

@@ -58,6 +58,16 @@ def test_silence_and_nothing_are_not_detected(sound: np.ndarray):
     assert detect(sound, RATE, [KEY]) is None
 
 
+def test_samples_that_are_no_numbers_neither_raise_an_alarm_nor_hide_a_mark(marked: np.ndarray):
+    broken = np.array([np.nan, np.inf, -np.inf, 1e30], np.float32)
+    unmarked = _weather(8)
+    unmarked[0, 100_000:100_004] = broken
+    assert detect(unmarked, RATE, [KEY]) is None
+    spoilt = marked.copy()
+    spoilt[0, 100_000:100_004] = broken
+    _assert_read(detect(spoilt, RATE, [KEY]))
+
+
 def test_a_steady_tone_is_not_detected():
     tone = np.sin(np.arange(10 * RATE) * 2 * np.pi * 997 / RATE).astype(np.float32)
     assert detect(tone, RATE, [KEY]) is None

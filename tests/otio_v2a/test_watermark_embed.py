@@ -178,6 +178,8 @@ def test_what_cannot_be_marked_is_refused_in_words():
         Watermarker(KEY, 2**48, channels=1)
     with pytest.raises(WatermarkError, match=r"\(2, n\)"):
         list(Watermarker(KEY, 7, channels=2).process([np.zeros((1, 100), np.float32)]))
+    with pytest.raises(WatermarkError, match="NaN"):
+        list(Watermarker(KEY, 7, channels=1).process([np.full((1, 100), np.nan, np.float32)]))
     used = Watermarker(KEY, 7, channels=1)
     list(used.process([]))
     with pytest.raises(WatermarkError, match="one stream"):
