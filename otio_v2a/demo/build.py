@@ -21,12 +21,14 @@ import numpy as np
 from otio_v2a.demo.cut import MOVIES, MoviePlan, timeline, truth
 from otio_v2a.demo.shots import SHOTS, Rect, Shot, layers, shot
 
-__all__ = ["build", "compose", "encode", "main", "render"]
+__all__ = ["build", "compose", "contact_sheet", "encode", "main", "render"]
 
 Frame = np.ndarray[Any, np.dtype[np.uint8]]
 _SCRIPT = Path(__file__).parent / "blender" / "render.py"
 # The seam of a piece is blended over this many pixels.
 _FEATHER = 10
+# What the contact sheet shows: (shot, frame).
+_MOMENTS = (("tap", 18), ("boots", 45), ("boots", 69), ("marble", 36), ("dominoes", 24), ("cradle", 42))
 
 
 def build(out: Path, *, frames: Path) -> None:
@@ -101,11 +103,28 @@ def encode(movie: MoviePlan, path: Path, *, frames: Path) -> None:
     partial.replace(path)
 
 
+def contact_sheet(path: Path, *, frames: Path) -> None:
+    """Write a still of the film's moments, three in a row at half size, as PNG."""
+    import av
+
+    stills = [compose(shot(name), frame, frames=frames) for name, frame in _MOMENTS]
+    # Means of 2 x 2 pixels.
+    halves = [still.reshape(still.shape[0] // 2, 2, still.shape[1] // 2, 2, 3).mean(axis=(1, 3)) for still in stills]
+    rows = [np.concatenate(halves[first : first + 3], axis=1) for first in range(0, len(halves), 3)]
+    sheet = np.rint(np.concatenate(rows, axis=0)).astype(np.uint8)
+    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
+        stream: Any = container.add_stream("png")
+        stream.height, stream.width, stream.pix_fmt = sheet.shape[0], sheet.shape[1], "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(sheet, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for media/, cut.otio and events.json")
     parser.add_argument("--frames", type=Path, help="folder for rendered pieces (a temporary one)")
+    parser.add_argument("--sheet", type=Path, help="also write a contact sheet, a PNG")
     parser.add_argument("--blender-python", type=Path, default=Path(".venv-bpy/bin/python"))
     parser.add_argument("--width", type=int, default=640, help="of the picture, a multiple of 640")
     parser.add_argument("--samples", type=int, default=8)
@@ -120,6 +139,8 @@ def main() -> int:
             )
             return 1
         build(args.out, frames=frames)
+        if args.sheet:
+            contact_sheet(args.sheet, frames=frames)
     return 0
 
 
