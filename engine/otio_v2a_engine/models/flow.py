@@ -1,0 +1,209 @@
+"""The model that makes sound latents from noise, picture and text: a diffusion transformer for a rectified flow.
+
+    motion maps -> PictureEncoder -> one vector a token --+
+    noise, time, role, text ------------------------------+-> FlowModel -> velocity
+
+One token is 40 ms. Nothing here knows of seconds, files or guidance (`sampling.py`).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from otio_v2a_engine.models.motion import MAPS
+
+__all__ = ["Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Sizes.
+
+    Attributes:
+        latent: numbers a token.
+        width, heads, layers: of the transformer.
+        picture: width of the picture encoder.
+        text: width of a sentence embedding.
+        roles: stems it can make.
+    """
+
+    latent: int = 64
+    width: int = 256
+    heads: int = 4
+    layers: int = 8
+    picture: int = 192
+    text: int = 384
+    roles: int = 2
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is asked for, for a batch.
+
+    Attributes:
+        picture: `(B, T, picture)` from PictureEncoder.
+        text: `(B, 384)` sentence embeddings.
+        role: `(B,)` index.
+        see: `(B,)` bool; False drops the picture.
+        read: `(B,)` bool; False drops the text.
+    """
+
+    picture: Tensor
+    text: Tensor
+    role: Tensor
+    see: Tensor
+    read: Tensor
+
+
+class _TemporalBlock(nn.Module):
+    """ConvNeXt block over time, `(B, T, C)` to the same."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(width, width, 7, padding=3 * dilation, dilation=dilation, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.grow = nn.Linear(width, 2 * width)
+        self.shrink = nn.Linear(2 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))
+        out: Tensor = x + self.shrink(F.gelu(self.grow(y)))
+        return out
+
+
+class PictureEncoder(nn.Module):
+    """Motion maps to one vector a token, and the onsets it sees.
+
+    Args:
+        width: of the vectors.
+    """
+
+    def __init__(self, *, width: int) -> None:
+        super().__init__()
+        self.cells = nn.Sequential(
+            nn.Conv2d(MAPS, 32, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(32, 48, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(48, 64, 3, stride=2, padding=1),
+            nn.GELU(),
+        )
+        self.gather = nn.Linear(64 * 2 * 3, width)
+        self.cut = nn.Parameter(torch.zeros(width))
+        self.blocks = nn.ModuleList(_TemporalBlock(width, dilation) for dilation in (1, 2, 1, 4))
+        self.norm = nn.LayerNorm(width)
+        self.onsets = nn.Linear(width, 4)
+
+    def forward(self, maps: Tensor, cuts: Tensor) -> tuple[Tensor, Tensor]:
+        """Look.
+
+        Args:
+            maps: `(B, T, 8, 7, 12)`.
+            cuts: `(B, T)`, 1 at cuts.
+
+        Returns:
+            vectors `(B, T, width)`, and onset logits `(B, T, 4)`, one for each 10 ms.
+        """
+        batch, n_tokens = maps.shape[:2]
+        x = self.cells(maps.flatten(0, 1)).flatten(1)
+        x = self.gather(x).view(batch, n_tokens, -1) + cuts[..., None] * self.cut
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        return x, self.onsets(x)
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary position embedding (arXiv 2104.09864) on `(B, H, T, D)`."""
+    even, odd = x.chunk(2, dim=-1)
+    return torch.cat([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
+
+
+class _Block(nn.Module):
+    """Local convolution, attention and feed-forward, each modulated by the condition (adaLN-zero)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.modulation = nn.Parameter(torch.zeros(6, width))
+        self.local = nn.Conv1d(width, width, 5, padding=2, groups=width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.grow = nn.Linear(width, 4 * width)
+        self.shrink = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor, condition: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """`x` `(B, T, C)`, `condition` `(B, 6, C)`."""
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = (condition + self.modulation)[:, :, None].unbind(1)
+        width = x.shape[-1]
+        x = x + self.local(x.transpose(1, 2)).transpose(1, 2)
+        y = F.layer_norm(x, (width,)) * (1 + scale_a) + shift_a
+        q, k, v = self.qkv(y).view(*y.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k = (_rotate(F.rms_norm(z, (z.shape[-1],)), cos, sin).to(v.dtype) for z in (q, k))
+        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        x = x + gate_a * self.out(y)
+        y = F.layer_norm(x, (width,)) * (1 + scale_f) + shift_f
+        out: Tensor = x + gate_f * self.shrink(F.gelu(self.grow(y)))
+        return out
+
+
+class FlowModel(nn.Module):
+    """Velocity of the flow from noise (t = 0) to sound (t = 1).
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: FlowConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.embed = nn.Linear(config.latent, width)
+        self.picture = nn.Linear(config.picture, width)
+        self.no_picture = nn.Parameter(torch.zeros(width))
+        self.time = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
+        self.text = nn.Sequential(nn.Linear(config.text, width), nn.SiLU(), nn.Linear(width, width))
+        self.no_text = nn.Parameter(torch.zeros(width))
+        self.role = nn.Embedding(config.roles, width)
+        self.modulation = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
+        self.head = nn.Linear(width, config.latent)
+        for layer in (self.modulation, self.head):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        first = self.text[0]
+        assert isinstance(first, nn.Linear)
+        nn.init.normal_(first.weight, std=1.0)  # a sentence embedding has norm 1, so 0.05 a number
+
+    def forward(self, x: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
+        """Velocity at `x`.
+
+        Args:
+            x: `(B, T, latent)`.
+            t: `(B,)` in [0, 1].
+            conditions: what is asked for.
+
+        Returns:
+            `(B, T, latent)`.
+        """
+        frequencies = torch.exp(torch.linspace(0, 6.9, 64, device=x.device))
+        angles = t[:, None].float() * frequencies
+        c = self.time(torch.cat([angles.cos(), angles.sin()], dim=1))
+        c = c + torch.where(conditions.read[:, None], self.text(conditions.text), self.no_text)
+        c = c + self.role(conditions.role)
+        seen = torch.where(conditions.see[:, None, None], self.picture(conditions.picture), self.no_picture)
+        condition = self.modulation(F.silu(c)).view(-1, 6, self.config.width)
+        cos, sin = self._positions(x.shape[1], x.device)
+        h = self.embed(x) + seen
+        for block in self.blocks:
+            h = block(h, condition, cos, sin)
+        velocity: Tensor = self.head(F.layer_norm(h, (self.config.width,)))
+        return velocity
+
+    def _positions(self, n_tokens: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        half = self.config.width // self.config.heads // 2
+        rates = torch.exp(torch.linspace(0, -6.9, half, device=device))
+        angles = torch.arange(n_tokens, device=device)[:, None] * rates
+        return angles.cos(), angles.sin()

@@ -1,0 +1,177 @@
+"""The engine `small`: latents from a rectified flow, a linear codec, a vocoder, stereo. Knows no other engine.
+
+picture -> motion maps -> encoder --+
+prompts -> sentence embeddings -----+-> flow, n steps with guidance -> log-mel -> vocoder -> mono -> stereo
+seed ---> noise --------------------+
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from otio_v2a_engine import sampling
+from otio_v2a_engine.conditioning import SentenceEncoder, see
+from otio_v2a_engine.contract import Cancelled, EngineInfo, Progress, RenderedAudio, RenderRequest, Role, WeightsError
+from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
+from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.mel import FLOOR, HOP
+from otio_v2a_engine.models.refine import refine
+from otio_v2a_engine.models.stereo import pan_track, soft_clip, to_stereo
+from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
+from otio_v2a_engine.specs import SMALL
+from otio_v2a_engine.weights import Weights, read_weights
+
+__all__ = ["SmallEngine"]
+
+_ROLES = (Role.FX, Role.AMB)  # in the order of the role embedding
+_SHORTEST = 50  # tokens: the shortest window it was trained on
+_SILENT = -4.3  # log-mel, in 20 dB: a frame whose loudest band is below -86 dB is silence
+_CLOSED = 0.95  # how far the gate closes there: what is left is below -100 dBFS, but never digital zero
+_MARGIN = 1  # tokens after the end, so that the vocoder sees past it
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """How one role is rendered."""
+
+    guidance: float
+    rescale: float
+    width: float
+    pan: float
+
+
+_VOICES = {
+    Role.FX: _Voice(guidance=2.5, rescale=0.5, width=0.18, pan=0.35),
+    Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
+}
+
+
+class SmallEngine:
+    """The engine that ships. Loads its weights at once.
+
+    Args:
+        device: "cpu", "cuda" or "mps".
+        weights: other weights than those that ship, for evaluation.
+
+    Raises:
+        WeightsError: weights are missing or damaged.
+    """
+
+    def __init__(self, device: str = "cpu", *, weights: Weights | None = None) -> None:
+        weights = read_weights("small") if weights is None else weights
+        self._device = torch.device(device)
+        config = FlowConfig(**weights.note["config"]["flow"])
+        self._encoder = PictureEncoder(width=config.picture)
+        self._flow = FlowModel(config)
+        self._vocoder = Vocoder(**weights.note["config"]["vocoder"])
+        try:
+            self._encoder.load_state_dict(weights.part("encoder"))
+            self._flow.load_state_dict(weights.part("flow"))
+            self._vocoder.load_state_dict(weights.part("vocoder"))
+            self._codec = PcaCodec(**{key: value.to(self._device) for key, value in weights.part("codec").items()})
+        except (RuntimeError, TypeError) as error:
+            raise WeightsError(f"the weights of engine small do not fit this version: {error}") from error
+        for model in (self._encoder, self._flow, self._vocoder):
+            model.eval().requires_grad_(False).to(self._device)
+        self._sentences = SentenceEncoder()
+        self._latent = config.latent
+
+    @property
+    def info(self) -> EngineInfo:
+        """The abilities that `specs.SMALL` declares."""
+        return SMALL.info
+
+    def close(self) -> None:
+        """Nothing to free but memory."""
+
+    @torch.no_grad()
+    def render(
+        self,
+        request: RenderRequest,
+        *,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> RenderedAudio:
+        """Render one window; see `contract.Engine`."""
+        self.info.check(request)
+        n_steps = request.sampling.steps or self.info.default_steps
+        total = n_steps + 2
+
+        def check(done: int, stage: str) -> None:
+            if cancelled():
+                raise Cancelled("the render was cancelled")
+            on_progress(Progress(done=done, total=total, stage=stage))
+
+        check(0, "looking")
+        n_shown = -(-request.n_samples // SAMPLES_PER_TOKEN)
+        n_tokens = max(_SHORTEST, n_shown + _MARGIN)
+        maps, cuts = see(request.picture, n_tokens=n_tokens, n_shown=n_shown)
+        generator = torch.Generator().manual_seed(request.seed)
+        latents = self._sample(request, maps, cuts, generator, lambda i: check(1 + i, "sampling"))
+        check(1 + n_steps, "decoding")
+        mono = self._decode(latents, generator)[: request.n_samples]
+        sound = self._place(mono, request, maps)
+        check(total, "done")
+        return RenderedAudio(samples=np.ascontiguousarray(sound), sample_rate=request.sample_rate)
+
+    def _sample(
+        self,
+        request: RenderRequest,
+        maps: Tensor,
+        cuts: Tensor,
+        generator: torch.Generator,
+        on_step: Callable[[int], None],
+    ) -> Tensor:
+        """Latents `(1, T, 64)` for a request."""
+        voice = _VOICES[request.prompt.role]
+        scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
+        vectors, _ = self._encoder(maps.to(self._device), cuts.to(self._device))
+        text, negative = request.prompt.text.strip(), request.prompt.negative_text.strip()
+        embeddings = self._sentences.embed([text or " ", negative or " "]).to(self._device)
+        role = torch.full((2,), _ROLES.index(request.prompt.role), device=self._device)
+        # The second half is the unconditional branch: no picture, and the negative prompt where there is one.
+        both = Conditions(
+            picture=vectors.expand(2, -1, -1),
+            text=embeddings,
+            role=role,
+            see=torch.tensor([True, False], device=self._device),
+            read=torch.tensor([bool(text), bool(negative)], device=self._device),
+        )
+        first = Conditions(both.picture[:1], both.text[:1], both.role[:1], both.see[:1], both.read[:1])
+
+        def velocity(x: Tensor, t: float) -> Tensor:
+            if scale == 1.0:
+                alone: Tensor = self._flow(x, torch.full((1,), t, device=self._device), first)
+                return alone
+            v: Tensor = self._flow(x.expand(2, -1, -1), torch.full((2,), t, device=self._device), both)
+            return sampling.guided(v[:1], v[1:], scale=scale, rescale=voice.rescale)
+
+        x = torch.randn(1, maps.shape[1], self._latent, generator=generator).to(self._device)
+        times = sampling.schedule(request.sampling.steps or self.info.default_steps)
+        return sampling.sample_euler(velocity, x, times, on_step=on_step)
+
+    def _decode(self, latents: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
+        """Mono sound `(1920 T,)`."""
+        mel = self._codec.decode(latents)
+        silent = mel.amax(dim=2, keepdim=True) < _SILENT
+        mel = torch.where(silent, torch.full_like(mel, FLOOR), mel)
+        noise = torch.randn(1, mel.shape[1], NOISE_CHANNELS, generator=generator).to(self._device)
+        sound = refine(self._vocoder(mel, noise)[0].float(), mel[0])
+        gate = 1.0 - _CLOSED * np.repeat(silent[0, :, 0].cpu().numpy(), HOP).astype(np.float32)
+        ramp = np.ones(HOP // 2, np.float32) / (HOP // 2)
+        smooth = np.convolve(gate, ramp, mode="same").astype(np.float32)
+        mono: npt.NDArray[np.float32] = np.nan_to_num(sound.cpu().numpy() * smooth)
+        return mono
+
+    def _place(self, mono: npt.NDArray[np.float32], request: RenderRequest, maps: Tensor) -> npt.NDArray[np.float32]:
+        """Channels, and a level that never clips."""
+        if request.channels == 1:
+            return soft_clip(mono[None])
+        voice = _VOICES[request.prompt.role]
+        movement = maps[0, :, 0].mean(1).numpy()
+        pan = pan_track(movement, len(mono), reach=voice.pan)
+        return soft_clip(to_stereo(mono, width=voice.width, pan=pan, sample_rate=request.sample_rate))

@@ -1,0 +1,66 @@
+"""Samplers of a rectified flow: pure functions of a velocity, a start and a schedule. Know no model, no sound.
+
+Notation of arXiv 2209.03003: `x_t = (1 - t) x_0 + t x_1`, noise at t = 0, data at t = 1, `v = dx/dt`.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+__all__ = ["Velocity", "guided", "sample_euler", "sample_heun", "schedule"]
+
+Velocity = Callable[[Tensor, float], Tensor]
+"""Velocity at `(x, t)`."""
+
+
+def schedule(n_steps: int, *, shift: float = 1.0) -> list[float]:
+    """`n_steps + 1` times from 0 to 1; a shift above 1 takes smaller steps near the noise.
+
+    Raises:
+        ValueError: `n_steps` is below 1 or `shift` is not positive.
+    """
+    if n_steps < 1 or shift <= 0:
+        raise ValueError(f"a schedule needs steps >= 1 and shift > 0, not {n_steps} and {shift}")
+    return [u / (u + shift * (1 - u)) for u in (i / n_steps for i in range(n_steps + 1))]
+
+
+def guided(conditional: Tensor, unconditional: Tensor, *, scale: float, rescale: float = 0.0) -> Tensor:
+    """Classifier-free guidance (arXiv 2207.12598): scale 1 is the conditional velocity itself.
+
+    Args:
+        conditional, unconditional: velocities `(B, T, C)`.
+        scale: how far to go from the unconditional through the conditional.
+        rescale: 0..1, how much of the growth in standard deviation to take back (arXiv 2305.08891).
+    """
+    if scale == 1.0:
+        return conditional
+    velocity = unconditional + scale * (conditional - unconditional)
+    if rescale:
+        ratio = conditional.std(dim=(1, 2), keepdim=True) / velocity.std(dim=(1, 2), keepdim=True).clamp_min(1e-6)
+        velocity = velocity * (1 + rescale * (ratio - 1))
+    return velocity
+
+
+@torch.no_grad()
+def sample_euler(
+    velocity: Velocity, x: Tensor, times: list[float], *, on_step: Callable[[int], None] = lambda _: None
+) -> Tensor:
+    """Euler steps along `times`. `on_step(i)` is called before step i and may raise to stop."""
+    for i, (t, after) in enumerate(pairwise(times)):
+        on_step(i)
+        x = x + (after - t) * velocity(x, t)
+    return x
+
+
+@torch.no_grad()
+def sample_heun(
+    velocity: Velocity, x: Tensor, times: list[float], *, on_step: Callable[[int], None] = lambda _: None
+) -> Tensor:
+    """Heun's second-order steps along `times`: two velocities a step."""
+    for i, (t, after) in enumerate(pairwise(times)):
+        on_step(i)
+        v = velocity(x, t)
+        x = x + (after - t) * 0.5 * (v + velocity(x + (after - t) * v, after))
+    return x

@@ -1,0 +1,256 @@
+"""A scene: silent frames, the true events, and one true stem per role, all from one seed. Knows no network."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from otio_v2a_engine.contract import Role
+from otio_v2a_engine.models.mel import SAMPLE_RATE
+from otio_v2a_engine.simulate import synth
+from otio_v2a_engine.simulate.acting import Act
+from otio_v2a_engine.simulate.acts import ACTS
+from otio_v2a_engine.simulate.acts_lasting import distractor
+from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
+from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS
+
+__all__ = ["Scene", "SceneEvent", "make_scene"]
+
+Samples = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+_SOURCE_RATES = (24.0, 24000 / 1001, 25.0, 25.0, 30000 / 1001, 30.0, 50.0, 60.0, 18.0)
+_QUIET = ("click", "swoosh", "scrape", "sneeze", "clap")
+
+
+@dataclass(frozen=True)
+class SceneEvent:
+    """A sound's onset: its sample, its kind, how hard (0..1)."""
+
+    sample: int
+    kind: str
+    strength: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One rendered scene.
+
+    Attributes:
+        frames: `(T, HEIGHT, WIDTH, 3)` uint8 RGB, as seen at the asked times.
+        stems: mono sound of each role, `(n_samples,)` at 48 kHz, within [-1, 1].
+        captions: what a user would ask for, of each role.
+        events: the onsets in the FX stem, ascending.
+        cuts_s: where the picture cuts.
+        kinds: kinds of sound in the FX stem, and the kind of the ambience last.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    stems: dict[Role, Samples]
+    captions: dict[Role, str]
+    events: tuple[SceneEvent, ...]
+    cuts_s: tuple[float, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """A part of a scene between cuts: what is drawn, and the sound of it over the whole scene."""
+
+    acts: tuple[Act, ...]
+    camera: Camera
+    picture: npt.NDArray[np.float32]
+    fx: Samples
+    events: tuple[SceneEvent, ...]
+    kinds: tuple[str, ...]
+    caption: str
+
+
+def _choose_kind(rng: Rng, bank: Bank) -> str:
+    draw_ = rng.random()
+    if draw_ < 0.22:
+        names = tuple(kind.name for kind in STEPS)
+    elif draw_ < 0.8:
+        names = tuple(kind.name for kind in HITS)
+    else:
+        names = tuple(kind.name for kind in LOOPS)
+    return str(rng.choice(available(names, bank)))
+
+
+def _caption(name: str, label: str, rng: Rng) -> str:
+    words = KINDS[name].captions
+    if label and KINDS[name].label_captions and rng.random() < 0.7:
+        return label
+    caption = words[0] if rng.random() < 0.3 else str(rng.choice(words))
+    return ("the sound of " if rng.random() < 0.1 else "") + caption
+
+
+def _sound(name: str, act: Act, n_samples: int, bank: Bank, rng: Rng) -> tuple[Samples, tuple[SceneEvent, ...], str]:
+    """The FX stem of one act at its finished level, its onsets, and the label of its recording."""
+    out = np.zeros(n_samples, np.float32)
+    if act.span is not None:
+        level = np.interp(
+            np.arange(n_samples) / SAMPLE_RATE, np.arange(len(act.span.level)) / TRACK_RATE, act.span.level
+        ).astype(np.float32)
+        out += one_stretch(name, n_samples, bank, rng) * level * 10 ** (rng.uniform(-5, 1) / 20)
+        peak = float(np.abs(out).max())
+        return out * min(1.0, 0.5 / max(peak, 1e-6)), (), ""
+    play, label = hit_source(name, bank, rng)
+    events: list[SceneEvent] = []
+    for event in act.events:
+        start = round(event.time_s * SAMPLE_RATE)
+        if not 0 <= start < n_samples:
+            continue
+        sound = play(event.strength)[: n_samples - start]
+        out[start : start + len(sound)] += sound
+        events.append(SceneEvent(start, name, event.strength))
+    if rng.random() < 0.3:
+        out = synth.room(out, rng, seconds=rng.uniform(0.2, 1.2), level=rng.uniform(0.1, 0.6))
+    quiet = name.startswith("steps") or name in _QUIET
+    peak_db = rng.uniform(-16, -10) if quiet else rng.uniform(-9, -6)
+    peak = float(np.abs(out).max())
+    return (out * (10 ** (peak_db / 20) / peak) if peak > 0 else out), tuple(events), label
+
+
+def _camera(rng: Rng, n: int, shake: npt.NDArray[np.float32] | None) -> Camera:
+    t = np.arange(n, dtype=np.float32) / TRACK_RATE
+    dx, dy = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    style = rng.random()
+    if style < 0.25:  # hand-held
+        for track in (dx, dy):
+            for hz in (0.4, 1.1, 2.3, 4.0):
+                track += rng.uniform(0, 1.2 / hz) * np.sin(
+                    2 * np.pi * hz * rng.uniform(0.8, 1.2) * t + rng.uniform(0, 6)
+                )
+    elif style < 0.4:  # pan
+        dx += rng.uniform(-3, 3) * t
+        dy += rng.uniform(-1, 1) * t
+    if shake is not None:
+        dy += shake
+    return Camera(dx, dy)
+
+
+def _look(rng: Rng) -> Look:
+    look = rng.random()
+    return Look(
+        gain=rng.uniform(0.35, 1.2) if look < 0.4 else 1.0,
+        gamma=rng.uniform(0.6, 1.6) if look < 0.4 else 1.0,
+        saturation=0.0 if rng.random() < 0.15 else rng.uniform(0.5, 1.0),
+        grain=rng.uniform(0, 0.05) if rng.random() < 0.5 else 0.0,
+        bars=rng.uniform(0.06, 0.14) if rng.random() < 0.12 else 0.0,
+        flicker=rng.uniform(0, 0.02) if rng.random() < 0.15 else 0.0,
+        vignette=rng.uniform(0, 0.7) if rng.random() < 0.2 else 0.0,
+        blur=rng.random() < 0.3,
+    )
+
+
+def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank) -> _Shot:
+    still = rng.random() < 0.07  # asked for, but nothing happens: silence
+    count = 0 if still else (1 if rng.random() < 0.75 else 2)
+    acts: list[Act] = [distractor(rng, n_track) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
+    fx = np.zeros(n_samples, np.float32)
+    events: list[SceneEvent] = []
+    kinds: list[str] = []
+    captions: list[str] = []
+    shake = None
+    for _ in range(count):
+        name = _choose_kind(rng, bank)
+        choices = ACTS["steps" if name.startswith("steps") else name]
+        act = choices[int(rng.integers(len(choices)))](rng, n_track)
+        sound, onsets, label = _sound(name, act, n_samples, bank, rng)
+        fx += sound
+        events += onsets
+        acts.append(act)
+        kinds.append(name)
+        captions.append(_caption(name, label, rng))
+        shake = act.shake if act.shake is not None else shake
+    if still:
+        captions.append(_caption(str(rng.choice([kind.name for kind in (*STEPS, *HITS)])), "", rng))
+    return _Shot(
+        acts=tuple(acts),
+        camera=_camera(rng, n_track, shake),
+        picture=background(rng),
+        fx=fx,
+        events=tuple(sorted(events, key=lambda event: event.sample)),
+        kinds=tuple(kinds),
+        caption=" and ".join(captions) if rng.random() < 0.7 else ", ".join(captions),
+    )
+
+
+def _ambience(rng: Rng, n_samples: int, bank: Bank) -> tuple[Samples, str, str]:
+    name = str(rng.choice(available(tuple(kind.name for kind in AMBIENCES), bank)))
+    sound = one_stretch(name, n_samples, bank, rng) * 10 ** (rng.uniform(-12, -7) / 20)  # -32 to -27 dBFS RMS
+    return np.clip(sound, -0.9, 0.9).astype(np.float32), name, _caption(name, "", rng)
+
+
+def _rain(frames: npt.NDArray[np.uint8], rng: Rng) -> npt.NDArray[np.uint8]:
+    """Streaks of rain over the frames."""
+    texture = (rng.random((HEIGHT * 3, WIDTH)) < 0.012).astype(np.float32)
+    for _ in range(3):
+        texture = np.maximum(texture, 0.8 * np.roll(texture, 1, axis=0))
+    speed, level = rng.uniform(5, 17), rng.uniform(20, 60)
+    out = frames.astype(np.float32)
+    for i in range(len(out)):
+        out[i] += level * np.roll(texture, int(i * speed), axis=0)[:HEIGHT, :, None]
+    return out.clip(0, 255).astype(np.uint8)
+
+
+def make_scene(
+    rng: Rng, *, bank: Bank, seconds: float = 8.0, token_rate: float = 25.0, source_rate: float | None = None
+) -> Scene:
+    """A scene of `seconds`, a pure function of the generator's state and the bank.
+
+    Args:
+        rng: all randomness.
+        bank: recordings; an empty bank leaves what can be synthesised.
+        seconds: length, at least 2.
+        token_rate: how many frames a second are looked at; each is the nearest frame of the source.
+        source_rate: frames a second of the imagined camera; by default a random common rate.
+    """
+    n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
+    rate = float(rng.choice(_SOURCE_RATES)) if source_rate is None else source_rate
+    times = (np.arange(round(seconds * token_rate)) + 0.5) / token_rate
+    times = np.round(times * rate) / rate
+    cuts = tuple(sorted(rng.uniform(1, seconds - 1, size=1))) if rng.random() < 0.15 else ()
+    edges = [0.0, *cuts, seconds + 1]
+    ambience, ambience_kind, ambience_caption = _ambience(rng, n_samples, bank)
+    frames = np.empty((len(times), HEIGHT, WIDTH, 3), np.uint8)
+    fx = np.zeros(n_samples, np.float32)
+    events: list[SceneEvent] = []
+    shots: list[_Shot] = []
+    look = _look(rng)
+    clock = np.arange(n_samples) / SAMPLE_RATE
+    for start, end in pairwise(edges):
+        shot = _shot(rng, n_track, n_samples, bank)
+        shown = (times >= start) & (times < end)
+        actors = [actor for act in shot.acts for actor in act.actors]
+        if shown.any():
+            frames[shown] = draw(
+                actors,
+                picture=shot.picture,
+                camera=shot.camera,
+                look=look,
+                times_s=times[shown],
+                frame_s=1 / rate,
+                rng=rng,
+            )
+        gate = ((clock - start + 0.002) / 0.004).clip(0, 1) * ((end - clock) / 0.05 + 1).clip(0, 1)
+        fx += shot.fx * (gate if cuts else 1.0)
+        events += [event for event in shot.events if start <= event.sample / SAMPLE_RATE < end]
+        shots.append(shot)
+    if ambience_kind == "rain" and rng.random() < 0.6:
+        frames = _rain(frames, rng)
+    peak = float(np.abs(fx).max())
+    fx *= min(1.0, 0.6 / max(peak, 1e-6))
+    kinds = [name for shot in shots for name in shot.kinds]
+    return Scene(
+        frames=frames,
+        stems={Role.FX: fx.astype(np.float32), Role.AMB: ambience},
+        captions={Role.FX: ", ".join(shot.caption for shot in shots), Role.AMB: ambience_caption},
+        events=tuple(events),
+        cuts_s=tuple(float(cut) for cut in cuts),
+        kinds=(*kinds, ambience_kind),
+    )

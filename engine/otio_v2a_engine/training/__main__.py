@@ -1,0 +1,138 @@
+"""The training commands: `python -m otio_v2a_engine.training scenes|vocoder|encoder|flow|export|evaluate --help`.
+
+Every command resumes where its folder says it stopped. Nothing here is needed to render.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from otio_v2a_engine.models.flow import FlowConfig
+from otio_v2a_engine.models.vocoder import Vocoder
+from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training import flow as flow_training
+from otio_v2a_engine.training import vocoder as vocoder_training
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m otio_v2a_engine.training", description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True, help="folder of shards, checkpoints and curves")
+    parser.add_argument(
+        "--sounds", type=Path, help="folder of recordings with MANIFEST.tsv; without it all is synthesised"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2)
+    commands = parser.add_subparsers(dest="command", required=True)
+    scenes = commands.add_parser("scenes", help="make shards of scenes")
+    scenes.add_argument("--first", type=int, default=0)
+    scenes.add_argument("--count", type=int, default=80, help="shards of 64 scenes of 8 s")
+    scenes.add_argument("--seed", type=int, default=7)
+    trained = {
+        "vocoder": "train the vocoder",
+        "encoder": "train the picture encoder alone, in the checkpoint of the flow",
+        "flow": "train encoder and flow",
+    }
+    for name, words in trained.items():
+        command = commands.add_parser(name, help=words)
+        command.add_argument("--steps", type=int, default=6000, help="steps in all, for the learning rate")
+        command.add_argument("--minutes", type=float, default=60.0, help="stop after this long; run again to go on")
+        command.add_argument("--seed", type=int, default=1 if name == "vocoder" else 3)
+    for name in ("encoder", "flow"):
+        commands.choices[name].add_argument("--tokens", type=int, default=2400, help="tokens a step")
+        commands.choices[name].add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
+        commands.choices[name].add_argument("--layers", type=int, default=4)
+        commands.choices[name].add_argument("--width", type=int, default=256)
+    export = commands.add_parser("export", help="write the weights file that ships")
+    export.add_argument("--to", type=Path, required=True, help="folder of small.safetensors and small.json")
+    export.add_argument("--figures", type=Path, help="JSON of an evaluation, put into the note")
+    evaluate = commands.add_parser("evaluate", help="held-out scenes through the whole engine")
+    evaluate.add_argument("--weights", type=Path, required=True, help="folder of small.safetensors and small.json")
+    evaluate.add_argument("--scenes", type=int, default=40)
+    evaluate.add_argument("--footage", type=Path, help="folder of real footage with true sound")
+    evaluate.add_argument("--out", type=Path, help="write the figures as JSON")
+    return parser
+
+
+def _export(args: argparse.Namespace) -> None:
+    from otio_v2a_engine.training.export import attribution, export
+
+    run = json.loads((args.runs / "flow" / "run.json").read_text())
+    config = FlowConfig(**run["model"])
+    small, vocoder = flow_training.Small(config), Vocoder()
+    flow_steps = checkpoint.load(args.runs / "flow", models={"average": small})
+    vocoder_steps = checkpoint.load(args.runs / "vocoder", models={"average": vocoder})
+    codec = flow_training.load_codec(args.runs / "flow", shards.paths(args.runs / "shards"))
+    n_scenes = 64 * len(shards.paths(args.runs / "shards"))
+    program = "python -m otio_v2a_engine.training --runs RUNS"
+    note = {
+        "licence": "Apache-2.0",
+        "credits": "ATTRIBUTION.md",
+        "config": {"flow": asdict(config), "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6}},
+        "training": {
+            "commands": [
+                f"{program} --sounds SOUNDS scenes --count {n_scenes // 64} --seed 7",
+                f"{program} --sounds SOUNDS vocoder --steps {vocoder_steps} --seed 1",
+                f"{program} flow --steps {run['steps']} --tokens {run['tokens']} "
+                f"--layers {config.layers} --seed {run['seed']}",
+            ],
+            "seeds": {"scenes": 7, "vocoder": 1, "flow": run["seed"]},
+            "flow_steps": flow_steps,
+            "vocoder_steps": vocoder_steps,
+            "scenes": n_scenes,
+        },
+        "figures": json.loads(args.figures.read_text()) if args.figures else {},
+    }
+    export(small, vocoder, codec, name="small", folder=args.to, note=note)
+    if args.sounds:
+        (args.to / "ATTRIBUTION.md").write_text(attribution(Bank(args.sounds)), encoding="utf-8")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one training command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(args.threads)
+    bank = Bank(args.sounds)
+    if args.command == "scenes":
+        for number in range(args.first, args.first + args.count):
+            shards.make_shard(args.runs / "shards", number=number, seed=args.seed, bank=bank)
+    elif args.command == "vocoder":
+        run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
+        vocoder_training.train(run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes)
+    elif args.command in ("encoder", "flow"):
+        config = FlowConfig(layers=args.layers, width=args.width)
+        flow_run = flow_training.FlowRun(
+            steps=args.steps, tokens=args.tokens, rate=args.rate, seed=args.seed, model=config
+        )
+        flow_training.train(
+            flow_run,
+            folder=args.runs / "flow",
+            shard_folder=args.runs / "shards",
+            device=args.device,
+            minutes=args.minutes,
+            only_encoder=args.command == "encoder",
+        )
+    elif args.command == "export":
+        _export(args)
+    else:
+        from otio_v2a_engine.training.evaluate import evaluate
+
+        figures = evaluate(weights=args.weights, bank=bank, n_scenes=args.scenes, footage=args.footage)
+        text = json.dumps(figures, indent=1)
+        if args.out:
+            args.out.write_text(text + "\n")
+        logging.getLogger(__name__).info("%s", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

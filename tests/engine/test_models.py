@@ -1,0 +1,165 @@
+"""The networks and the signal chain around them, each on its own."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from otio_v2a_engine.contract import Role
+from otio_v2a_engine.models.codec import LATENT_DIM, PcaCodec, fit_pca
+from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.mel import FLOOR, HOP, MEL_BANDS, SAMPLE_RATE, filterbank, log_mel
+from otio_v2a_engine.models.motion import cut_flags, motion_maps, token_times
+from otio_v2a_engine.models.refine import refine
+from otio_v2a_engine.models.stereo import pan_track, soft_clip, to_stereo
+from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
+from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.scene import make_scene
+from otio_v2a_engine.weights import read_weights
+
+TINY = FlowConfig(latent=8, width=32, heads=2, layers=2, picture=16)
+
+
+@pytest.fixture(scope="module")
+def effects() -> np.ndarray:
+    return make_scene(np.random.default_rng([1, 3]), bank=Bank(None), seconds=4).stems[Role.FX]
+
+
+def test_log_mel_of_a_full_scale_sine_is_near_zero_and_of_silence_is_the_floor() -> None:
+    n = SAMPLE_RATE // 2
+    sine = np.sin(2 * np.pi * 1000 * np.arange(n) / SAMPLE_RATE).astype(np.float32)
+    assert -0.75 < float(log_mel(sine)[10:-10].max()) < 0.05
+    assert np.allclose(log_mel(np.zeros(n, np.float32)), FLOOR)
+    assert log_mel(sine).shape == (n // HOP, MEL_BANDS)
+    assert (filterbank().sum(1) > 0.99).all()
+
+
+def test_codec_that_ships_keeps_a_sound_within_two_decibels(effects: np.ndarray) -> None:
+    codec = PcaCodec(**read_weights("small").part("codec"))
+    mel = torch.from_numpy(log_mel(effects))
+    error_db = 20 * float((codec.decode(codec.encode(mel)) - mel).abs().mean())
+    assert error_db < 2.0
+
+
+def test_codec_is_exact_for_sound_within_its_components() -> None:
+    codec = fit_pca(torch.randn(40, 64, MEL_BANDS, generator=torch.Generator().manual_seed(0)))
+    latents = torch.randn(3, 5, LATENT_DIM) * 0.1
+    assert torch.allclose(codec.encode(codec.decode(latents)), latents, atol=1e-3)
+
+
+def test_a_thing_that_moves_right_has_flow_to_the_right_and_a_still_picture_has_none() -> None:
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 255, (56, 140, 1)).astype(np.float32).repeat(3, 2)
+    wide = (wide + np.roll(wide, 1, 0) + np.roll(wide, 1, 1)) / 3
+    frames = np.stack([wide[:, 30 - k : 126 - k] for k in range(5)]).astype(np.uint8)
+    maps = motion_maps(frames)
+    assert maps.shape == (5, 8, 7, 12)
+    assert float(maps[1:, 3].mean()) > 0.2
+    assert abs(float(maps[1:, 4].mean())) < 0.1
+    still = motion_maps(np.repeat(frames[:1], 4, axis=0))
+    assert not still[:, :5].any()
+
+
+def test_motion_is_masked_around_a_flagged_cut() -> None:
+    flags = cut_flags([Fraction(2, 5)], 20)
+    assert flags.sum() >= 1
+    assert flags[10] == 1
+    frames = np.zeros((20, 56, 96, 3), np.uint8)
+    frames[10:] = 200
+    assert motion_maps(frames)[10, 0].any()
+    assert not motion_maps(frames, flags)[:, :5].any()
+
+
+def test_tokens_look_at_the_middle_of_their_forty_milliseconds() -> None:
+    assert token_times(2) == [Fraction(1, 50), Fraction(3, 50)]
+
+
+def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = True) -> Conditions:
+    return Conditions(
+        picture=torch.randn(batch, n_tokens, TINY.picture),
+        text=torch.randn(batch, TINY.text),
+        role=torch.zeros(batch, dtype=torch.long),
+        see=torch.full((batch,), see),
+        read=torch.full((batch,), read),
+    )
+
+
+def _alive(model: FlowModel) -> FlowModel:
+    """Fresh weights everywhere: a model that starts at zero would pass any test of what it ignores."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in model.parameters():
+        parameter.data = 0.2 * torch.randn(parameter.shape, generator=generator)
+    return model
+
+
+@pytest.mark.parametrize("n_tokens", [1, 7, 250])
+def test_flow_model_takes_any_length(n_tokens: int) -> None:
+    velocity = _alive(FlowModel(TINY))(torch.randn(2, n_tokens, 8), torch.rand(2), _conditions(2, n_tokens))
+    assert velocity.shape == (2, n_tokens, 8)
+
+
+def test_flow_model_does_not_see_a_picture_or_read_a_text_that_is_dropped() -> None:
+    model, x, t = _alive(FlowModel(TINY)), torch.randn(1, 9, 8), torch.rand(1)
+    one, other = _conditions(1, 9), _conditions(1, 9)
+    assert not torch.allclose(model(x, t, one), model(x, t, other))
+    blind = [model(x, t, Conditions(c.picture, c.text, c.role, ~c.see, ~c.read)) for c in (one, other)]
+    assert torch.equal(*blind)
+
+
+def test_picture_encoder_has_one_vector_and_four_onset_slots_a_token() -> None:
+    vectors, onsets = PictureEncoder(width=16)(torch.randn(2, 11, 8, 7, 12), torch.zeros(2, 11))
+    assert vectors.shape == (2, 11, 16)
+    assert onsets.shape == (2, 11, 4)
+
+
+def test_vocoder_gives_480_samples_a_frame_and_refining_brings_them_to_their_mel(effects: np.ndarray) -> None:
+    weights = read_weights("small")
+    vocoder = Vocoder(**weights.note["config"]["vocoder"]).eval()
+    vocoder.load_state_dict(weights.part("vocoder"))
+    mel = torch.from_numpy(log_mel(effects))
+    noise = torch.randn(1, len(mel), NOISE_CHANNELS, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        raw = vocoder(mel[None], noise)[0]
+    assert raw.shape == (len(mel) * HOP,)
+    errors = [20 * float(np.abs(log_mel(sound.numpy()) - mel.numpy()).mean()) for sound in (raw, refine(raw, mel))]
+    assert errors[1] < 0.7 * errors[0]
+    assert errors[1] < 2.5
+
+
+def test_stereo_sums_back_to_its_mono_and_pans_towards_the_movement() -> None:
+    mono = np.random.default_rng(0).standard_normal(19200).astype(np.float32) * 0.1
+    energy = np.zeros((10, 12), np.float32)
+    energy[:, 10:] = 1.0
+    pan = pan_track(energy, len(mono), reach=0.35)
+    assert 0.1 < float(pan[-1]) <= 0.35
+    stereo = to_stereo(mono, width=0.5, pan=pan)
+    assert np.allclose(stereo.mean(0), mono, atol=1e-5)
+    assert float(np.abs(stereo[0] - stereo[1]).max()) > 0.05
+    right_heavy = to_stereo(mono, width=0.0, pan=pan)
+    assert np.square(right_heavy[1]).sum() > np.square(right_heavy[0]).sum()
+
+
+def test_soft_clip_leaves_quiet_sound_alone_and_never_reaches_full_scale() -> None:
+    sound = np.linspace(-4, 4, 801, dtype=np.float32)
+    clipped = soft_clip(sound)
+    quiet = np.abs(sound) <= 0.6
+    assert np.array_equal(clipped[quiet], sound[quiet])
+    assert float(np.abs(clipped).max()) <= 0.95
+    assert np.all(np.diff(clipped) >= 0)
+
+
+@pytest.mark.slow
+def test_sentence_encoder_equals_the_published_one_in_transformers() -> None:
+    from transformers import AutoTokenizer
+    from transformers.models.bert.modeling_bert import BertModel
+
+    from otio_v2a_engine import conditioning
+
+    folder = conditioning.sentence_folder()
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), BertModel.from_pretrained(folder).eval()
+    sentence = "Heavy footsteps on gravel, then a door slams — éclat!"
+    with torch.no_grad():
+        hidden = model(**tokenizer(sentence, return_tensors="pt")).last_hidden_state[0].mean(0)
+    ours = conditioning.SentenceEncoder().embed([sentence])[0]
+    assert torch.allclose(ours, torch.nn.functional.normalize(hidden, dim=0), atol=1e-5)

@@ -1,0 +1,112 @@
+"""Scenes: the same seed gives the same scene, and a stem sounds exactly when its picture touches."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from otio_v2a_engine.contract import Role
+from otio_v2a_engine.models.mel import SAMPLE_RATE
+from otio_v2a_engine.simulate import synth
+from otio_v2a_engine.simulate.acts import ACTS
+from otio_v2a_engine.simulate.acts_hits import bounce, juggle, strike
+from otio_v2a_engine.simulate.acts_lasting import distractor
+from otio_v2a_engine.simulate.bank import Bank, cut_at_onsets
+from otio_v2a_engine.simulate.draw import TRACK_RATE
+from otio_v2a_engine.simulate.scene import make_scene
+from otio_v2a_engine.simulate.vocabulary import HITS, KINDS, LOOPS, STEPS
+
+NO_BANK = Bank(None)
+SOFT = ("swoosh", "scrape", "splash")  # these swell rather than strike
+
+
+def test_the_same_seed_makes_the_same_scene_and_another_seed_another() -> None:
+    first, again, other = (make_scene(np.random.default_rng(seed), bank=NO_BANK, seconds=2) for seed in (4, 4, 5))
+    assert first.frames.tobytes() == again.frames.tobytes()
+    assert first.stems[Role.FX].tobytes() == again.stems[Role.FX].tobytes()
+    assert first.captions == again.captions
+    assert first.frames.tobytes() != other.frames.tobytes()
+
+
+def test_the_first_sound_of_the_effects_stem_lies_on_the_first_event_to_the_sample() -> None:
+    checked = 0
+    for seed in range(24):
+        scene = make_scene(np.random.default_rng([1, seed]), bank=NO_BANK, seconds=3)
+        kinds = scene.kinds[:-1]
+        if not scene.events or scene.cuts_s or any(k in SOFT or KINDS[k] in LOOPS for k in kinds):
+            continue
+        stem = np.abs(scene.stems[Role.FX])
+        first = int(np.argmax(stem > 1e-3 * stem.max()))
+        assert abs(first - scene.events[0].sample) <= 1, (seed, kinds)
+        checked += 1
+    assert checked >= 6
+
+
+@pytest.mark.parametrize("act", [bounce, juggle])
+def test_a_thing_sounds_when_its_drawn_path_touches_the_ground(act) -> None:
+    made = act(np.random.default_rng(2), 6 * TRACK_RATE)
+    body = made.actors[-1]
+    assert len(made.events) > 3
+    for event in made.events:
+        here = round(event.time_s * TRACK_RATE)
+        around = body.y[max(0, here - 3) : here + 4]
+        assert body.y[here] >= around.max() - 0.03  # y points down: the lowest place
+
+
+def test_a_tool_is_nearest_to_its_target_when_it_sounds() -> None:
+    made = strike(np.random.default_rng(8), 6 * TRACK_RATE)
+    tool = made.actors[-1]
+    for event in made.events:
+        here = round(event.time_s * TRACK_RATE)
+        around = tool.y[max(0, here - 12) : here + 13]
+        assert tool.y[here] >= around.max() - 0.02
+
+
+def test_distractors_move_and_make_no_sound() -> None:
+    made = distractor(np.random.default_rng(3), TRACK_RATE)
+    assert made.events == ()
+    assert made.span is None
+
+
+def test_every_kind_of_effect_has_an_act_that_shows_it() -> None:
+    names = {kind.name for kind in (*HITS, *LOOPS)} | {"steps"}
+    assert names == set(ACTS)
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in (*STEPS, *HITS) if kind.synthesised])
+def test_a_synthesised_hit_starts_at_once_at_full_scale_and_ends(name: str) -> None:
+    sound = synth.hit(name, np.random.default_rng(1))
+    assert float(np.abs(sound).max()) == pytest.approx(1.0)
+    assert np.isfinite(sound).all()
+    assert abs(float(sound[-1])) < 0.01
+    if name not in SOFT:
+        assert float(np.abs(sound[:48]).max()) > 0.02
+
+
+def test_a_recording_of_three_clicks_is_cut_into_three_that_start_at_their_onset() -> None:
+    sound = np.zeros(2 * SAMPLE_RATE, np.float32)
+    for start in (10_000, 40_000, 70_000):
+        sound[start : start + 2000] = np.exp(-np.arange(2000) / 300).astype(np.float32)
+    cuts = cut_at_onsets(sound)
+    assert len(cuts) == 3
+    for cut in cuts:
+        assert int(np.argmax(np.abs(cut) > 0.5)) == 0
+
+
+def test_real_recordings_are_found_for_most_kinds(sounds: Path) -> None:
+    bank = Bank(sounds)
+    hit, recording = bank.hit("clap", np.random.default_rng(0))
+    assert float(np.abs(hit).max()) == pytest.approx(1.0, abs=1e-3)
+    assert "HandClap" in recording.path
+    stretch, _ = bank.stretch("rain", 3 * SAMPLE_RATE, np.random.default_rng(0))
+    assert len(stretch) == 3 * SAMPLE_RATE
+    assert len(bank.credited()) > 900
+    assert [name for name, kind in KINDS.items() if not kind.synthesised and not bank.has(name)] == []
+
+
+def test_a_scene_is_true_in_level_and_never_clips() -> None:
+    for seed in range(4):
+        scene = make_scene(np.random.default_rng([2, seed]), bank=NO_BANK, seconds=2)
+        assert float(np.abs(scene.stems[Role.FX]).max()) <= 0.61
+        level = 20 * np.log10(np.sqrt(np.mean(scene.stems[Role.AMB].astype(float) ** 2)))
+        assert -36 < level < -22

@@ -1,0 +1,190 @@
+"""The engine that ships, through its contract: it follows the picture, the prompt, the seed, and a cancel."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from otio_v2a_engine.contract import (
+    Cancelled,
+    Picture,
+    Progress,
+    PromptSpec,
+    RenderRequest,
+    Role,
+    Sampling,
+    WeightsError,
+)
+from otio_v2a_engine.models.mel import log_mel
+from otio_v2a_engine.pipelines.small import SmallEngine
+from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.scene import Scene, make_scene
+from otio_v2a_engine.training.evaluate import write_movie
+from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
+from otio_v2a_engine.weights import Weights, read_weights
+
+RATE = 48000
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[SmallEngine]:
+    loaded = SmallEngine("cpu")
+    yield loaded
+    loaded.close()
+
+
+def _scene(seed: int, seconds: float = 8.0) -> Scene:
+    return make_scene(np.random.default_rng([77, seed]), bank=Bank(None), seconds=seconds, source_rate=25.0)
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory: pytest.TempPathFactory) -> Picture:
+    path = tmp_path_factory.mktemp("small") / "scene.mp4"
+    write_movie(path, _scene(0, 4.0).frames)
+    return Picture(str(path))
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Picture:
+    path = tmp_path_factory.mktemp("small") / "still.mp4"
+    write_movie(path, np.repeat(_scene(0, 4.0).frames[:1], 100, axis=0))
+    return Picture(str(path))
+
+
+def render(engine: SmallEngine, request: RenderRequest) -> np.ndarray:
+    return engine.render(request, on_progress=lambda _: None, cancelled=lambda: False).samples
+
+
+def ask(picture: Picture, text: str = "", *, n_samples: int = RATE, **changes: object) -> RenderRequest:
+    role = changes.pop("role", Role.FX)
+    negative = changes.pop("negative_text", "")
+    prompt = PromptSpec(text=text, role=role, negative_text=negative)
+    return RenderRequest(picture=picture, prompt=prompt, n_samples=n_samples, **changes)
+
+
+def level_db(sound: np.ndarray) -> float:
+    return float(20 * np.log10(np.sqrt(np.mean(sound.astype(float) ** 2)) + 1e-9))
+
+
+@pytest.mark.parametrize("n_samples", [1, 4801, 3 * RATE + 7])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_window_has_exactly_the_samples_and_channels_asked_for(engine, movie, n_samples, channels) -> None:
+    sound = render(engine, ask(movie, n_samples=n_samples, channels=channels, sampling=Sampling(steps=2)))
+    assert sound.shape == (channels, n_samples)
+    assert sound.dtype == np.float32
+    assert np.isfinite(sound).all()
+    assert float(np.abs(sound).max(initial=0)) <= 0.95
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_take(engine, movie) -> None:
+    request = ask(movie, "wooden knock", n_samples=2 * RATE, sampling=Sampling(steps=4))
+    first, again = render(engine, request), render(engine, request)
+    other = render(engine, replace(request, seed=1))
+    assert first.tobytes() == again.tobytes()
+    assert not np.array_equal(first, other)
+
+
+def test_prompt_negative_prompt_role_and_guidance_each_change_the_sound(engine, movie) -> None:
+    plain = ask(movie, "metal impact", n_samples=2 * RATE, sampling=Sampling(steps=4))
+    sounds = [
+        render(engine, request).tobytes()
+        for request in (
+            plain,
+            ask(movie, "footsteps on grass", n_samples=2 * RATE, sampling=Sampling(steps=4)),
+            ask(movie, "metal impact", negative_text="bells", n_samples=2 * RATE, sampling=Sampling(steps=4)),
+            ask(movie, "metal impact", role=Role.AMB, n_samples=2 * RATE, sampling=Sampling(steps=4)),
+            ask(movie, "metal impact", n_samples=2 * RATE, sampling=Sampling(steps=4, guidance=1.0)),
+        )
+    ]
+    assert len(set(sounds)) == len(sounds)
+
+
+def test_guidance_of_one_ignores_the_negative_prompt(engine, movie) -> None:
+    requests = [
+        ask(movie, "rain", role=Role.AMB, negative_text=negative, sampling=Sampling(steps=3, guidance=1.0))
+        for negative in ("", "thunder")
+    ]
+    one, other = (render(engine, request) for request in requests)
+    assert np.array_equal(one, other)
+
+
+def test_effects_are_far_quieter_when_nothing_moves_and_ambience_is_not(engine, movie, still) -> None:
+    moving, resting = (
+        level_db(render(engine, ask(picture, "a ball bounces", n_samples=4 * RATE))) for picture in (movie, still)
+    )
+    assert resting < -40 or resting < moving - 12
+    ambience = level_db(render(engine, ask(still, "rain", role=Role.AMB, n_samples=4 * RATE)))
+    assert -40 < ambience < -18
+
+
+def test_cancelling_stops_within_one_step(engine, movie) -> None:
+    seen: list[Progress] = []
+    with pytest.raises(Cancelled):
+        engine.render(ask(movie), on_progress=seen.append, cancelled=lambda: len(seen) >= 3)
+    assert len(seen) == 3
+
+
+def test_progress_rises_to_its_total(engine, movie) -> None:
+    seen: list[Progress] = []
+    engine.render(ask(movie, sampling=Sampling(steps=3)), on_progress=seen.append, cancelled=lambda: False)
+    assert [progress.done for progress in seen] == list(range(6))
+    assert {progress.total for progress in seen} == {5}
+
+
+def test_the_mono_sum_of_stereo_is_the_mono_render(engine, movie) -> None:
+    request = ask(movie, "wooden knock", n_samples=2 * RATE, sampling=Sampling(steps=4))
+    stereo, mono = render(engine, request), render(engine, replace(request, channels=1))
+    if float(np.abs(stereo).max()) < 0.6:  # below the knee of the limiter the sum is exact
+        assert np.allclose(stereo.mean(0), mono[0], atol=1e-5)
+    assert np.corrcoef(stereo.mean(0), mono[0])[0, 1] > 0.98
+
+
+def test_no_global_random_state_is_used(engine, movie) -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    render(engine, ask(movie, sampling=Sampling(steps=1)))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_weights_of_another_shape_are_refused(engine) -> None:
+    weights = read_weights("small")
+    tensors = {name: value for name, value in weights.tensors.items() if not name.startswith("flow/head")}
+    with pytest.raises(WeightsError, match="do not fit"):
+        SmallEngine("cpu", weights=Weights(tensors=tensors, note=weights.note))
+
+
+@pytest.mark.slow
+def test_effects_follow_the_picture_of_held_out_scenes(engine, tmp_path: Path) -> None:
+    seen, blind, by_chance = [], [], []
+    for seed in SYNC_SEEDS:
+        scene = _scene(seed)
+        path, frozen = tmp_path / f"{seed}.mp4", tmp_path / f"{seed}-still.mp4"
+        write_movie(path, scene.frames)
+        write_movie(frozen, np.repeat(scene.frames[:1], len(scene.frames), axis=0))
+        true = [event.sample / RATE for event in scene.events]
+        cuts = tuple(Fraction(cut).limit_denominator(1000) for cut in scene.cuts_s)
+        request = ask(
+            Picture(str(path), cuts_s=cuts), scene.captions[Role.FX], n_samples=8 * RATE, channels=1, seed=seed
+        )
+        found = find_onsets(render(engine, request)[0]).tolist()
+        withheld = find_onsets(render(engine, replace(request, picture=Picture(str(frozen))))[0]).tolist()
+        seen.append(match(found, true)[0])
+        blind.append(match(withheld, true)[0])
+        by_chance += chance(found, true, length_s=8.0)
+    assert f1(seen) > f1(by_chance) + 0.15
+    assert f1(seen) > f1(blind) + 0.15
+
+
+SYNC_SEEDS = (1, 2, 3, 5)
+
+
+def test_different_ambiences_differ_in_spectrum(engine, still) -> None:
+    rain, wind = (
+        log_mel(render(engine, ask(still, text, role=Role.AMB, n_samples=3 * RATE, channels=1))[0]).mean(0)
+        for text in ("heavy rain", "low wind blowing")
+    )
+    assert 20 * float(np.abs(rain - wind).mean()) > 3.0

@@ -1,0 +1,123 @@
+"""Training on a tiny configuration: it learns, it resumes to the very same numbers, and it exports."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from otio_v2a_engine.models.flow import FlowConfig
+from otio_v2a_engine.models.vocoder import Vocoder
+from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training.export import attribution, export
+from otio_v2a_engine.training.flow import FlowRun, Small, load_codec, train
+from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
+from otio_v2a_engine.training.vocoder import VocoderRun, spectral_loss
+from otio_v2a_engine.training.vocoder import train as train_vocoder
+from otio_v2a_engine.weights import read_weights
+
+TINY = FlowConfig(width=32, heads=2, layers=1, picture=16)
+RUN = FlowRun(steps=40, tokens=200, windows=(50,), rate=3e-2, model=TINY)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 3)
+        shards.make_shard(folder / "shards", number=0, seed=5, bank=Bank(None))
+    return folder
+
+
+def _train(runs: Path, name: str, steps: int, **changes: object) -> Small:
+    run = FlowRun(**{**vars(RUN), "steps": steps, **changes})
+    return train(run, folder=runs / name, shard_folder=runs / "shards", device="cpu", minutes=10)
+
+
+def test_a_shard_is_the_same_when_it_is_made_again_and_is_not_made_twice(runs: Path, tmp_path: Path) -> None:
+    path = runs / "shards" / "shard-00000.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 3)
+        again = shards.make_shard(tmp_path, number=0, seed=5, bank=Bank(None))
+        assert again.read_bytes() == path.read_bytes()
+        written = path.stat().st_mtime_ns
+        shards.make_shard(path.parent, number=0, seed=5, bank=Bank(None))
+    assert path.stat().st_mtime_ns == written
+
+
+def test_training_lowers_the_loss(runs: Path) -> None:
+    _train(runs, "learns", 100)
+    rows = (runs / "learns" / "flow.csv").read_text().splitlines()
+    first, last = (float(row.split(",")[1]) for row in (rows[1], rows[-1]))
+    assert last < 0.95 * first
+
+
+def test_a_run_that_is_stopped_and_resumed_ends_at_the_same_weights(runs: Path) -> None:
+    whole = _train(runs, "whole", 6)
+    run = FlowRun(**{**vars(RUN), "steps": 6})
+    half = {"shard_folder": runs / "shards", "device": "cpu", "folder": runs / "halves"}
+    train(run, minutes=10, until=3, **half)
+    assert not torch.equal(whole.flow.head.bias, _read(runs / "halves").flow.head.bias)
+    resumed = train(run, minutes=10, **half)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def _read(folder: Path) -> Small:
+    small = Small(TINY)
+    assert checkpoint.load(folder, models={"average": small}) == 3
+    return small
+
+
+def test_no_checkpoint_means_step_zero(tmp_path: Path) -> None:
+    assert checkpoint.load(tmp_path, models={}) == 0
+
+
+def test_vocoder_training_runs_and_writes_its_curve(tmp_path: Path) -> None:
+    run = VocoderRun(steps=2, batch=2, n_frames=12)
+    train_vocoder(run, folder=tmp_path, bank=Bank(None), device="cpu", minutes=10)
+    assert checkpoint.load(tmp_path, models={"average": Vocoder()}) == 2
+
+
+def test_spectral_loss_is_zero_for_the_same_sound_and_grows_with_the_difference() -> None:
+    sound = torch.randn(1, 9600, generator=torch.Generator().manual_seed(0)) * 0.1
+    assert float(spectral_loss(sound, sound)) < 1e-3
+    assert float(spectral_loss(0.5 * sound, sound)) > float(spectral_loss(0.9 * sound, sound)) > 0.01
+
+
+def test_exported_weights_are_read_back(runs: Path, tmp_path: Path) -> None:
+    small, vocoder = Small(TINY), Vocoder(width=16, hidden=16, n_blocks=1)
+    codec = load_codec(runs, shards.paths(runs / "shards"))
+    export(small, vocoder, codec, name="tiny", folder=tmp_path, note={"figures": {}})
+    weights = read_weights("tiny", folder=tmp_path)
+    assert set(weights.part("encoder")) == set(small.encoder.state_dict())
+    for name, value in small.flow.state_dict().items():
+        assert torch.allclose(weights.part("flow")[name], value, rtol=0.01, atol=1e-6), name
+
+
+def test_attribution_credits_every_recording_once(sounds: Path) -> None:
+    bank = Bank(sounds)
+    text = attribution(bank)
+    for recording in bank.credited():
+        assert text.count(f"| {recording.path} |") == 1
+        assert recording.licence.replace("|", "/").strip() in text
+
+
+def test_onsets_of_clicks_are_found_within_ten_milliseconds() -> None:
+    sound = np.zeros(3 * 48000, np.float32)
+    true = [0.4, 0.9, 1.7, 2.35]
+    for time in true:
+        sound[round(time * 48000) :][:3000] += 0.5 * np.exp(-np.arange(3000) / 400).astype(np.float32)
+    found = find_onsets(sound).tolist()
+    score, errors = match(found, true, tolerance_s=0.015)
+    assert score == (4, 4, 4)
+    assert max(abs(error) for error in errors) < 0.011
+    assert find_onsets(np.zeros(48000, np.float32)).tolist() == []
+
+
+def test_a_match_is_one_to_one_and_chance_is_low_for_sparse_onsets() -> None:
+    score, _ = match([1.0, 1.01, 3.0], [1.0, 2.0])
+    assert score == (1, 3, 2)
+    assert f1([score]) == pytest.approx(0.4)
+    assert f1(chance([1.0, 4.0], [1.0, 4.0], length_s=8.0)) < 0.2
