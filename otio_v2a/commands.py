@@ -6,8 +6,10 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from otio_v2a.console import choose_view, duration_words, print_table
@@ -44,20 +46,24 @@ def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) 
     _log_to_stderr(args.verbose)
     options = _options(args, out)
     with ExitStack() as stack:
-        view = stack.enter_context(choose_view(as_json=args.json, quiet=args.quiet))
-        prepared = prepare(cut, options, on_event=view.on_event)
-        if not args.quiet:
-            for note in prepared.notes:
-                view.message(f"note: {note}")
-            for loss in prepared.losses:
-                view.message(f"{options.target.value} loses: {loss}")
+        if args.dry_run and not options.store.root.exists():
+            # Looking for shots keeps its answers; a dry run leaves nothing behind.
+            options = replace(options, store_root=Path(stack.enter_context(TemporaryDirectory(prefix="otio-v2a-"))))
+        with choose_view(as_json=args.json, quiet=args.quiet) as view:
+            prepared = prepare(cut, options, on_event=view.on_event)
+            if not args.quiet:
+                for note in prepared.notes:
+                    view.message(f"note: {note}")
+                for loss in prepared.losses:
+                    view.message(f"{options.target.value} loses: {loss}")
         if args.dry_run:
-            stack.close()
-            return _show_plan(prepared, options, as_json=args.json)
-        produced = produce(prepared, options, on_event=view.on_event)
-        movie = None
-        if preview and produced.out is not None:
-            movie = _make_preview(prepared.cut, default_preview(produced.out), view.message, stems=produced.stems)
+            _show_plan(prepared.plan, options, as_json=args.json)
+            return 0
+        with choose_view(as_json=args.json, quiet=args.quiet) as view:
+            produced = produce(prepared, options, on_event=view.on_event)
+            movie = None
+            if preview and produced.out is not None:
+                movie = _make_preview(prepared.cut, default_preview(produced.out), view.message, stems=produced.stems)
     if args.json:
         _print_json({"event": "Outcome", **_outcome(produced, movie)})
     elif not args.quiet:
@@ -112,8 +118,7 @@ def _options(args: argparse.Namespace, out: Path) -> Any:
     )
 
 
-def _show_plan(prepared: Any, options: Any, *, as_json: bool) -> int:
-    plan = prepared.plan
+def _show_plan(plan: Any, options: Any, *, as_json: bool) -> None:
     missing = {job.content_hash for job in plan.missing(options.store)}
     if as_json:
         for job in plan.jobs:
@@ -133,7 +138,7 @@ def _show_plan(prepared: Any, options: Any, *, as_json: bool) -> int:
             )
         for skip in plan.skipped:
             _print_json({"event": "Skipped", **wire.to_plain(skip)})
-        return 0
+        return
     rows = [
         [
             job.clip_name,
@@ -151,7 +156,6 @@ def _show_plan(prepared: Any, options: Any, *, as_json: bool) -> int:
     _print_skipped(plan.skipped)
     cost = sum(job.estimated_s for job in plan.jobs if job.content_hash in missing)
     print(f"{len(missing)} of {len(plan.jobs)} renders to do, about {duration_words(cost)} on two CPU cores")
-    return 0
 
 
 def _show_outcome(produced: Any, movie: Path | None) -> None:

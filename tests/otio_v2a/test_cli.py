@@ -119,7 +119,7 @@ def test_prompts_are_remembered_in_the_timeline_and_need_no_flags_again(cut, cap
 
 
 def test_a_dry_run_writes_nothing(cut, capsys):
-    assert _generate(cut, "--dry-run", "--no-shots") == 0
+    assert _generate(cut, "--dry-run") == 0
     assert "4 of 4 renders to do" in capsys.readouterr().out
     assert [path.name for path in cut.parent.iterdir()] == ["reel.otio"]
 
