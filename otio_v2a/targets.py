@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -376,11 +377,10 @@ def _existing(url: str, base: Path, *, folder: bool) -> Path | None:
 
 def _in_media_timecode(timeline: otio.schema.Timeline) -> None:
     """Count the times of our files in their own timecode, as `bext` states it, instead of from 0."""
-    start = timeline.global_start_time
     for clip in generated_clips(timeline):
         own = own_metadata(clip)
-        rate = clip.source_range.start_time.rate
-        first = own["frame"] - own["head_frames"] + (round(start.rescaled_to(rate).value) if start else 0)
+        start = Fraction(own["timing"]["global_start_s"]) * Fraction(own["timing"]["rate"])
+        first = own["frame"] - own["head_frames"] + round(start)
         clip.source_range = _starting(clip.source_range, first + own["head_frames"])
         for reference in clip.media_references().values():
             reference.available_range = _starting(reference.available_range, first)
