@@ -60,7 +60,8 @@ def attach(timeline: otio.schema.Timeline, stems: Sequence[Stem], *, cut: "Cut")
     """
     result = copy.deepcopy(timeline)
     roles = {stem.role for stem in stems}
-    kept = _still_right(read_stems(result, base=cut.path.parent), stems, cut.spans) if stems else []
+    old = read_stems(result, base=cut.media_base or cut.path.parent) if stems else ()
+    kept = _still_right(old, stems, cut.spans)
     _remove_tracks(result, roles=roles)
     rate = _own_rate(result, cut.timing.rate)
     everything = [*stems, *kept]

@@ -138,6 +138,7 @@ def test_a_clip_that_begins_between_key_frames_shows_the_right_frames(kit, tmp_p
     movie = write_movie(tmp_path / "a.mp4", flash=None, options={"bf": "0"})
     cut = edit(tmp_path, movie, [(13, 20, 1)])
     made = preview.make_preview(cut, tmp_path / "out.mp4", stems=sounding(kit, cut, tmp_path, kit.noise(1)))
+    assert made.picture == "copied"
     found = numbers(decode(made.path)[0])
     assert len(found) == 20
     assert max(abs(a - b) for a, b in zip(found, range(13, 33), strict=True)) <= 1
