@@ -65,12 +65,14 @@ def melt(tmp_path):
         script.write_text(text)
         sink = ["-consumer", f"avformat:{out}", "f=wav", "acodec=pcm_s24le", "ar=48000", "ac=2", "vn=1", "real_time=0"]
         # melt now and then hangs at its end on a busy machine, hence the second and third try.
-        for last_try in (False, False, True):
+        for patience_s in (15, 30, 60):
             try:
-                subprocess.run(["melt", str(script), *sink], cwd=tmp_path, check=True, capture_output=True, timeout=30)
+                subprocess.run(
+                    ["melt", str(script), *sink], cwd=tmp_path, check=True, capture_output=True, timeout=patience_s
+                )
                 break
             except subprocess.TimeoutExpired:
-                if last_try:
+                if patience_s == 60:
                     raise
         return soundfile.read(out, always_2d=True)[0]
 
