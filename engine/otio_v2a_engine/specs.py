@@ -42,7 +42,7 @@ SMALL = EngineSpec(
         weights_licence="Apache-2.0",
         weights_note="Trained by this project; the sounds it learned from are credited beside the weights.",
         devices=("cpu", "cuda", "mps"),
-        default_steps=16,
+        default_steps=12,
         cost_factor=0.2,
     ),
     factory="otio_v2a_engine.pipelines.small:SmallEngine",

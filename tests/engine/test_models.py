@@ -9,10 +9,11 @@ import torch
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import LATENT_DIM, PcaCodec, fit_pca
 from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.level import CEILING, limit
 from otio_v2a_engine.models.mel import FLOOR, HOP, MEL_BANDS, SAMPLE_RATE, filterbank, log_mel
 from otio_v2a_engine.models.motion import cut_flags, motion_maps, token_times
 from otio_v2a_engine.models.refine import refine
-from otio_v2a_engine.models.stereo import pan_track, soft_clip, to_stereo
+from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import make_scene
@@ -140,13 +141,23 @@ def test_stereo_sums_back_to_its_mono_and_pans_towards_the_movement() -> None:
     assert np.square(right_heavy[1]).sum() > np.square(right_heavy[0]).sum()
 
 
-def test_soft_clip_leaves_quiet_sound_alone_and_never_reaches_full_scale() -> None:
-    sound = np.linspace(-4, 4, 801, dtype=np.float32)
-    clipped = soft_clip(sound)
-    quiet = np.abs(sound) <= 0.6
-    assert np.array_equal(clipped[quiet], sound[quiet])
-    assert float(np.abs(clipped).max()) <= 0.95
-    assert np.all(np.diff(clipped) >= 0)
+def test_limiter_holds_the_ceiling_without_touching_what_is_far_from_a_peak() -> None:
+    sound = np.random.default_rng(0).standard_normal((2, 48000)).astype(np.float32) * 0.05
+    sound[0, 24000] = 3.0
+    limited = limit(sound)
+    assert float(np.abs(limited).max()) <= CEILING
+    assert np.array_equal(limited[:, :23000], sound[:, :23000])
+    assert np.array_equal(limited[:, 25000:], sound[:, 25000:])
+    gain = limited[1, 23000:25000] / sound[1, 23000:25000]
+    assert float(np.abs(np.diff(gain)).max()) < 0.02
+    assert np.array_equal(limit(0.1 * sound), 0.1 * sound)
+
+
+def test_limited_windows_of_a_long_sound_agree_where_they_overlap() -> None:
+    sound = np.random.default_rng(1).standard_normal((1, 30000)).astype(np.float32) * 0.4
+    whole = limit(sound)
+    part = limit(sound[:, 10000:20000])
+    assert np.allclose(part[:, 500:-500], whole[:, 10500:19500], atol=1e-6)
 
 
 @pytest.mark.slow

@@ -3,13 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pan_track", "soft_clip", "to_stereo"]
+__all__ = ["pan_track", "to_stereo"]
 
 Samples = npt.NDArray[np.float32]
 
 _SIDE_SEED = 11
 _SIDE_S = 0.025
-_KNEE, _CEILING = 0.6, 0.95
 
 
 def _side_filter(sample_rate: int) -> Samples:
@@ -60,11 +59,3 @@ def to_stereo(mono: Samples, *, width: float, pan: Samples | float = 0.0, sample
     side = np.fft.irfft(np.fft.rfft(mono, size) * np.fft.rfft(_side_filter(sample_rate), size), size)[: len(mono)]
     difference = width * side.astype(np.float32) + pan * mono
     return np.stack([mono - difference, mono + difference]).astype(np.float32)
-
-
-def soft_clip(sound: Samples) -> Samples:
-    """Unchanged below 0.6, bent above it, never beyond 0.95: no memory, so windows of a long span join."""
-    size = np.abs(sound)
-    bent = _KNEE + (_CEILING - _KNEE) * np.tanh((size - _KNEE).clip(0) / (_CEILING - _KNEE))
-    clipped: Samples = np.where(size > _KNEE, np.sign(sound) * bent, sound).astype(np.float32)
-    return clipped

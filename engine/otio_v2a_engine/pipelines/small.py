@@ -18,9 +18,10 @@ from otio_v2a_engine.conditioning import SentenceEncoder, see
 from otio_v2a_engine.contract import Cancelled, EngineInfo, Progress, RenderedAudio, RenderRequest, Role, WeightsError
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
 from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import FLOOR, HOP
 from otio_v2a_engine.models.refine import refine
-from otio_v2a_engine.models.stereo import pan_track, soft_clip, to_stereo
+from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
 from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.weights import Weights, read_weights
@@ -45,7 +46,7 @@ class _Voice:
 
 
 _VOICES = {
-    Role.FX: _Voice(guidance=2.5, rescale=0.5, width=0.18, pan=0.35),
+    Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
     Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
 }
 
@@ -170,8 +171,8 @@ class SmallEngine:
     def _place(self, mono: npt.NDArray[np.float32], request: RenderRequest, maps: Tensor) -> npt.NDArray[np.float32]:
         """Channels, and a level that never clips."""
         if request.channels == 1:
-            return soft_clip(mono[None])
+            return limit(mono[None])
         voice = _VOICES[request.prompt.role]
         movement = maps[0, :, 0].mean(1).numpy()
         pan = pan_track(movement, len(mono), reach=voice.pan)
-        return soft_clip(to_stereo(mono, width=voice.width, pan=pan, sample_rate=request.sample_rate))
+        return limit(to_stereo(mono, width=voice.width, pan=pan, sample_rate=request.sample_rate))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from otio_v2a_engine.models.mel import FLOOR, HOP, SAMPLE_RATE, log_mel
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
 
-__all__ = ["Score", "chance", "f1", "find_onsets", "match"]
+__all__ = ["Score", "chance", "f1", "find_mel_onsets", "find_onsets", "match"]
 
 Score = tuple[int, int, int]
 """Matched, found, true."""
@@ -16,16 +16,21 @@ _APART = 9  # frames: onsets within 90 ms are one
 
 
 def find_onsets(sound: npt.NDArray[np.float32], *, range_db: float = 40.0) -> npt.NDArray[np.float64]:
-    """Onsets of mono 48 kHz sound in seconds: peaks of the rise of the log-mel over 20 ms.
+    """Onsets of mono 48 kHz sound `(n,)` in seconds; see `find_mel_onsets`."""
+    return find_mel_onsets(log_mel(sound), range_db=range_db)
+
+
+def find_mel_onsets(log_mel_: npt.NDArray[np.float32], *, range_db: float = 40.0) -> npt.NDArray[np.float64]:
+    """Onsets in seconds: peaks of the rise of the log-mel over 20 ms.
 
     Args:
-        sound: `(n,)`.
+        log_mel_: `(F, 96)` in units of 20 dB.
         range_db: onsets this far below the loudest frame, and all below -70 dB, are not heard.
     """
-    mel = np.maximum(log_mel(sound), -3.5)
+    mel = np.maximum(log_mel_, -3.5)
     if len(mel) < 4:
         return np.zeros(0)
-    before = np.vstack([np.repeat(mel[:1] * 0 + max(FLOOR, -3.5), 2, axis=0), mel[:-2]])
+    before = np.vstack([np.full((2, mel.shape[1]), -3.5, np.float32), mel[:-2]])
     rise = np.maximum(mel - before, 0).mean(1)
     level = mel.max(1)
     audible = np.maximum(level, np.r_[level[1:], level[-1]]) > max(float(level.max()) - range_db / 20, -3.4)
