@@ -7,7 +7,7 @@
 Prints nothing; progress travels as events.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Prepared:
     """
 
     cut: Cut
-    asks: tuple[Ask, ...]
+    asks: Sequence[Ask]
     plan: Plan
     notes: tuple[str, ...]
     losses: tuple[Loss, ...]

@@ -12,12 +12,22 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from otio_v2a.errors import MediaError, PlanError
+from otio_v2a.lazily import Grouped
 from otio_v2a.media_identity import MediaIdentity, identify
-from otio_v2a.prompts import Ask, take_seed
+from otio_v2a.prompts import Ask, Asks, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a.takes import TakeStore
 from otio_v2a_engine import wire
-from otio_v2a_engine.contract import EngineError, EngineInfo, Picture, PromptSpec, RenderRequest, Role, Sampling
+from otio_v2a_engine.contract import (
+    LONGEST_SPAN_S,
+    EngineError,
+    EngineInfo,
+    Picture,
+    PromptSpec,
+    RenderRequest,
+    Role,
+    Sampling,
+)
 from otio_v2a_engine.lengths import position
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
 
@@ -28,6 +38,8 @@ __all__ = ["DEFAULT_HANDLES_S", "GenerationJob", "Plan", "PlanOptions", "ShotFin
 
 DEFAULT_HANDLES_S = Fraction(1, 2)
 _HASH_VERSION = 1
+_NEAR_S = 1e-3
+"""Closer than this to a limit, exact time decides instead of floats."""
 
 ShotFinder = Callable[[ClipSpan], tuple[Shot, ...]]
 """Finds the shots of a span; none or one shot means that the picture does not cut."""
@@ -119,13 +131,14 @@ class Plan:
     """What a run will do.
 
     Attributes:
-        jobs: in the order of the timeline, then role, then take.
+        jobs: in the order of the timeline, then role, then take. Those that `plan` gives are made, and hashed, when
+            somebody looks at them; what cannot be rendered is found before.
         skipped: clips and stems that will not be made, and why.
         estimated_s: expected seconds of work on two CPU cores, when nothing is reused.
         notes: what the user should know before it runs.
     """
 
-    jobs: tuple[GenerationJob, ...]
+    jobs: Sequence[GenerationJob]
     skipped: tuple[Skipped, ...] = ()
     estimated_s: float = 0.0
     notes: tuple[str, ...] = ()
@@ -165,35 +178,40 @@ def plan(
     Raises:
         PlanError: an engine does not exist, or cannot render on that device, rate or channel count.
     """
-    options = options or PlanOptions()
-    infos = _engines(options, roles={ask.prompt.role for ask in asks})
-    jobs: list[GenerationJob] = []
+    asks = Asks.of(asks)
+    planner = _Planner(options or PlanOptions(), roles=asks.roles)
     skipped = list(cut.skipped)
     held: list[str] = []
-    identities: dict[MediaFile, MediaIdentity | MediaError] = {}
     found: dict[str, tuple[Shot, ...]] = {}
-    for ask in asks:
-        span = ask.span
-        info = infos[ask.prompt.role]
-        reason = _unsupported(ask, info=info)
-        if reason is None and span.media not in identities:
-            identities[span.media] = identify(span.media)
-        identity = identities.get(span.media)
+    units: list[tuple[int, _Work, MediaIdentity]] = []
+    estimated_s = 0.0
+    for number, (span, like) in enumerate(asks.kinds()):
+        work = planner.work(like)
+        identity = planner.identity(span.media) if work.n_jobs else None
+        if work.is_refused:
+            reasons = filter(None, work.refusals)
+            skipped += [Skipped(clip=span.name, track=span.track, reason=reason) for reason in reasons]
         if isinstance(identity, MediaError):
-            reason = str(identity)
-        if reason is not None or not isinstance(identity, MediaIdentity):
-            skipped.append(Skipped(clip=span.name, track=span.track, reason=reason or "its media is not known"))
+            skipped.append(Skipped(clip=span.name, track=span.track, reason=str(identity)))
+        if not isinstance(identity, MediaIdentity):
             continue
         if shots is not None and span.clip_id not in found:
             found[span.clip_id] = shots(span)
-        made = _jobs_of(
-            ask, info=info, identity=identity, options=options, shots=found.get(span.clip_id, ()), held=held
-        )
-        jobs.extend(made)
+        length_s, is_held = planner.measure(span)
+        estimated_s += length_s * work.cost
+        if is_held:
+            held.append(span.name)
+        units.append((number, work, identity))
+
+    def make(unit: int) -> tuple[GenerationJob, ...]:
+        number, work, identity = units[unit]
+        made = asks.group(number)
+        return planner.jobs(made, work=work, identity=identity, shots=found.get(made[0].span.clip_id, ()))
+
     return Plan(
-        jobs=tuple(jobs),
+        jobs=Grouped((work.n_jobs for _, work, _ in units), make),
         skipped=tuple(dict.fromkeys(skipped)),
-        estimated_s=sum(job.estimated_s for job in jobs),
+        estimated_s=estimated_s,
         notes=_notes(tuple(dict.fromkeys(held))),
     )
 
@@ -210,21 +228,34 @@ def content_hash(
 
     Prompt fields that the engine does not take are left out; so is the device.
     """
-    picture = request.picture
-    # The parts that many jobs share are spelled once; a test holds the list of fields complete.
+    sound = _sound_text(request.prompt, sampling=request.sampling, engine=engine)
+    picture = _picture_text(request.picture)
+    return _digest(request, _spelled(media), sound, picture, handle_before=handle_before, handle_after=handle_after)
+
+
+def _digest(
+    request: RenderRequest, media: str, sound: str, picture: str, *, handle_before: int, handle_after: int
+) -> str:
+    """The hash from parts that many jobs share, each spelled once; a test holds the list of fields complete.
+
+    Spelled parts hold no line end of their own, so no two lists of parts join to the same text.
+    """
+    text = (
+        f"{_HASH_VERSION}\n{media}\n{sound}\n{picture}\n{request.n_samples}\n{request.sample_rate}\n"
+        f"{request.channels}\n{request.seed}\n{handle_before}\n{handle_after}"
+    )
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def _sound_text(prompt: PromptSpec, *, sampling: Sampling, engine: EngineInfo) -> str:
+    heard = _heard(
+        prompt, text=engine.takes_text, negative=engine.takes_negative_text, transcript=engine.takes_transcript
+    )
+    return f"{_spelled(heard)}\n{_spelled(sampling)}\n{_spelled((engine.name, engine.version))}"
+
+
+def _picture_text(picture: Picture) -> str:
     parts = (
-        _HASH_VERSION,
-        _spelled(media),
-        _spelled(
-            _heard(
-                request.prompt,
-                text=engine.takes_text,
-                negative=engine.takes_negative_text,
-                transcript=engine.takes_transcript,
-            )
-        ),
-        _spelled(request.sampling),
-        _spelled((engine.name, engine.version)),
         picture.start_s,
         picture.speed,
         picture.first_s,
@@ -232,15 +263,8 @@ def content_hash(
         wire.canonical_json(picture.cuts_s) if picture.cuts_s else "",
         picture.sequence_rate,
         picture.sequence_first,
-        request.n_samples,
-        request.sample_rate,
-        request.channels,
-        request.seed,
-        handle_before,
-        handle_after,
     )
-    # Spelled parts are JSON and hold no line end, so no two lists of parts join to the same text.
-    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=32).hexdigest()
+    return "\n".join(map(str, parts))
 
 
 _spelled = lru_cache(maxsize=4096)(wire.canonical_json)
@@ -289,66 +313,181 @@ def _unsupported(ask: Ask, *, info: EngineInfo) -> str | None:
     return f"engine {info.name} does not make {role}; {instead}"
 
 
-def _jobs_of(
-    ask: Ask,
-    *,
-    info: EngineInfo,
-    identity: MediaIdentity,
-    options: PlanOptions,
-    shots: tuple[Shot, ...],
-    held: list[str],
-) -> list[GenerationJob]:
-    span, rate = ask.span, options.sample_rate
-    handle_s = position(options.handles_s, span.rate) / span.rate
-    # A transition shows picture on both sides: a handle covers it, so that an editor can fade the sound under it.
-    before_s = min(max(handle_s, span.dissolve_before_s), span.record_start_s) if handle_s else handle_s
-    after_s = max(handle_s, span.dissolve_after_s) if handle_s else handle_s
-    start = position(span.record_start_s, rate)
-    end = position(span.record_end_s, rate)
-    # Positions are rounded and lengths are their differences: handles meet the span on a whole sample.
-    before = start - position(span.record_start_s - before_s, rate)
-    after = position(span.record_end_s + after_s, rate) - end
-    if end == start:
-        raise PlanError(f"clip {span.name!r} on {span.track!r} is shorter than one sample at {rate} Hz")
-    cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
-    cost = info.cost_factor * (options.sampling.steps or info.default_steps) / max(1, info.default_steps)
-    cost *= (before + (end - start) + after) / rate
-    picture = span.picture(handle_before_s=before_s, cuts_s=cuts)
-    if _is_held(picture, span.media, duration_s=before_s + span.duration_s + after_s):
-        held.append(span.name)
-    jobs = []
-    for number in range(1, ask.takes + 1):
-        request = RenderRequest(
-            picture=picture,
-            prompt=ask.prompt,
-            n_samples=before + (end - start) + after,
-            sample_rate=rate,
-            channels=options.channels,
-            seed=take_seed(ask.seed, number),
-            sampling=options.sampling,
-        )
-        jobs.append(
-            GenerationJob(
-                clip_id=span.clip_id,
-                clip_name=span.name,
-                track=span.track,
-                take=number,
-                request=request,
-                handle_before=before,
-                handle_after=after,
-                engine=info.name,
-                engine_version=info.version,
-                device=options.device,
-                record_start=start,
-                span_samples=end - start,
-                content_hash=content_hash(
-                    request, media=identity, engine=info, handle_before=before, handle_after=after
-                ),
-                ask=ask,
-                estimated_s=cost,
-            )
-        )
-    return jobs
+@dataclass(frozen=True)
+class _Work:
+    """What the asks of a kind come to, whatever the clip.
+
+    Attributes:
+        refusals: per ask why its engine cannot make it, None when it can.
+        n_jobs: takes of all asks that are not refused.
+        cost: seconds of work for a second of sound, over all these jobs.
+        is_refused: whether any ask is.
+    """
+
+    refusals: tuple[str | None, ...]
+    n_jobs: int
+    cost: float
+    is_refused: bool
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """A span with its handles, in samples."""
+
+    before_s: Fraction
+    after_s: Fraction
+    start: int
+    before: int
+    length: int
+    after: int
+
+
+class _Planner:
+    """Measures spans and makes their jobs under one set of options."""
+
+    def __init__(self, options: PlanOptions, *, roles: set[Role]) -> None:
+        """Raises PlanError when an engine does not exist or does not fit the options."""
+        self._options = options
+        self._infos = _engines(options, roles=roles)
+        self._identities: dict[MediaFile, MediaIdentity | MediaError] = {}
+        # By object, for what thousands of clips share: hashing the fields costs more than all else here.
+        self._works: dict[int, tuple[tuple[Ask, ...], _Work]] = {}
+        self._media: dict[int, tuple[MediaFile, MediaIdentity | MediaError]] = {}
+        self._rate = Fraction(0)
+        self._handle_s = Fraction(0)
+        self._handle = 0.0
+        self._short_s = 2 / options.sample_rate
+
+    def work(self, like: tuple[Ask, ...]) -> _Work:
+        """What asks of this kind come to."""
+        known = self._works.get(id(like))
+        if known is None:
+            refusals = tuple(_unsupported(ask, info=self._infos[ask.prompt.role]) for ask in like)
+            able = [ask for ask, refusal in zip(like, refusals, strict=True) if refusal is None]
+            cost = sum(ask.takes * self._cost(self._infos[ask.prompt.role]) for ask in able)
+            work = _Work(refusals, sum(ask.takes for ask in able), cost, is_refused=len(able) < len(like))
+            known = self._works[id(like)] = like, work
+        return known[1]
+
+    def identity(self, media: MediaFile) -> MediaIdentity | MediaError:
+        """The identity of a media file; each is looked at once."""
+        known = self._media.get(id(media))
+        if known is None:
+            identity = self._identities.get(media)
+            if identity is None:
+                identity = self._identities[media] = identify(media)
+            known = self._media[id(media)] = media, identity
+        return known[1]
+
+    def measure(self, span: ClipSpan) -> tuple[float, bool]:
+        """About how many seconds of sound a span is with its handles, and whether its media ends within them.
+
+        Raises:
+            PlanError: the span is too short or too long to be rendered.
+        """
+        # Floats tell for nearly every clip that it is far from all limits; near them, exact time decides.
+        end = span.media.duration_s
+        if end is not None and not span.dissolve_before_s and not span.dissolve_after_s:
+            handle = self._handle_of(span.rate)
+            length = _float(span.duration_s)
+            before = min(_float(span.record_start_s), handle)
+            source = _float(span.source_start_s)
+            speed = _float(span.speed)
+            first, last = source - before * speed, source + (length + handle) * speed
+            if speed < 0:
+                first, last = last, first
+            if first > _NEAR_S and last < _float(end) - _NEAR_S and self._short_s < length < LONGEST_SPAN_S / 2:
+                return before + length + handle, False
+        extent = self._extent(span)
+        picture = span.picture(handle_before_s=extent.before_s)
+        total_s = extent.before_s + span.duration_s + extent.after_s
+        return float(total_s), _is_held(picture, span.media, duration_s=total_s)
+
+    def jobs(
+        self, asks: tuple[Ask, ...], *, work: _Work, identity: MediaIdentity, shots: tuple[Shot, ...]
+    ) -> tuple[GenerationJob, ...]:
+        """The jobs of one span, those of refused asks left out."""
+        options, rate, span = self._options, self._options.sample_rate, asks[0].span
+        extent = self._extent(span)
+        before, after = extent.before, extent.after
+        n_samples = before + extent.length + after
+        cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
+        picture = span.picture(handle_before_s=extent.before_s, cuts_s=cuts)
+        picture_text, media_text = _picture_text(picture), _spelled(identity)
+        jobs = []
+        for ask, refusal in zip(asks, work.refusals, strict=True):
+            if refusal is not None:
+                continue
+            info = self._infos[ask.prompt.role]
+            sound_text = _sound_text(ask.prompt, sampling=options.sampling, engine=info)
+            cost = self._cost(info) * n_samples / rate
+            for number in range(1, ask.takes + 1):
+                request = RenderRequest(
+                    picture=picture,
+                    prompt=ask.prompt,
+                    n_samples=n_samples,
+                    sample_rate=rate,
+                    channels=options.channels,
+                    seed=take_seed(ask.seed, number),
+                    sampling=options.sampling,
+                )
+                jobs.append(
+                    GenerationJob(
+                        clip_id=span.clip_id,
+                        clip_name=span.name,
+                        track=span.track,
+                        take=number,
+                        request=request,
+                        handle_before=before,
+                        handle_after=after,
+                        engine=info.name,
+                        engine_version=info.version,
+                        device=options.device,
+                        record_start=extent.start,
+                        span_samples=extent.length,
+                        content_hash=_digest(
+                            request, media_text, sound_text, picture_text, handle_before=before, handle_after=after
+                        ),
+                        ask=ask,
+                        estimated_s=cost,
+                    )
+                )
+        return tuple(jobs)
+
+    def _cost(self, info: EngineInfo) -> float:
+        """Seconds of work for a second of sound."""
+        return info.cost_factor * (self._options.sampling.steps or info.default_steps) / max(1, info.default_steps)
+
+    def _handle_of(self, rate: Fraction) -> float:
+        """Sets the handle for a frame rate, in whole frames; its seconds, about."""
+        if rate is not self._rate:
+            self._rate = rate
+            self._handle_s = position(self._options.handles_s, rate) / rate
+            self._handle = _float(self._handle_s)
+        return self._handle
+
+    def _extent(self, span: ClipSpan) -> _Extent:
+        """Raises PlanError when the span is shorter than a sample or longer than a day."""
+        rate = self._options.sample_rate
+        self._handle_of(span.rate)
+        handle_s = self._handle_s
+        # A transition shows picture on both sides: a handle covers it, so that an editor can fade the sound under it.
+        before_s = min(max(handle_s, span.dissolve_before_s), span.record_start_s) if handle_s else handle_s
+        after_s = max(handle_s, span.dissolve_after_s) if handle_s else handle_s
+        end_s = span.record_end_s
+        # Positions are rounded and lengths are their differences: handles meet the span on a whole sample.
+        start, end = position(span.record_start_s, rate), position(end_s, rate)
+        before = start - position(span.record_start_s - before_s, rate)
+        after = position(end_s + after_s, rate) - end
+        if end == start:
+            raise PlanError(f"clip {span.name!r} on {span.track!r} is shorter than one sample at {rate} Hz")
+        if before + (end - start) + after > LONGEST_SPAN_S * rate:
+            raise PlanError(f"clip {span.name!r} on {span.track!r} is longer than a day; cut it in two")
+        return _Extent(before_s, after_s, start, before, end - start, after)
+
+
+def _float(value: Fraction) -> float:
+    return value.numerator / value.denominator
 
 
 def _is_held(picture: Picture, media: MediaFile, *, duration_s: Fraction) -> bool:

@@ -6,14 +6,16 @@ renders nothing.
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from otio_v2a.cue_fields import Wish, parse_role, wish_from_fields
 from otio_v2a.cues import Cue, CueBook, Ranked, clip_matches, nearest_names
 from otio_v2a.errors import PromptError
+from otio_v2a.lazily import Grouped
 from otio_v2a.markers import marker_wishes
 from otio_v2a.spans import ClipSpan, CutTiming
 from otio_v2a_engine.contract import PromptSpec, Role
@@ -21,7 +23,7 @@ from otio_v2a_engine.contract import PromptSpec, Role
 if TYPE_CHECKING:
     import opentimelineio as otio
 
-__all__ = ["DEFAULT_ROLES", "Ask", "PromptFlags", "default_seed", "resolve", "take_seed", "write_back"]
+__all__ = ["DEFAULT_ROLES", "Ask", "Asks", "PromptFlags", "default_seed", "resolve", "take_seed", "write_back"]
 
 DEFAULT_ROLES = (Role.FX, Role.AMB)
 NAMESPACE = "otio_v2a"
@@ -92,6 +94,61 @@ class Ask:
     markers: str = ""
 
 
+class Asks(Grouped[Ask]):
+    """Asks in the clips' order, grouped by clip.
+
+    Most clips of a long cut have no wish of their own: their asks differ in the clip and its seed only, and are
+    made when somebody looks at them.
+    """
+
+    def __init__(self, spans: Sequence[ClipSpan], *, own: Mapping[int, tuple[Ask, ...]], like: tuple[Ask, ...]) -> None:
+        """`own` are the asks of the spans that have wishes, by their place; all others are asked for what `like` says.
+
+        Of `like`, a negative seed stands for the default seed of each clip.
+        """
+        self._spans = spans
+        self._own = own
+        self._like = like
+        super().__init__([len(own.get(number, like)) for number in range(len(spans))], self._asks_of)
+
+    @classmethod
+    def of(cls, asks: Sequence[Ask]) -> "Asks":
+        """Any asks, neighbours for the same span as one group."""
+        if isinstance(asks, cls):
+            return asks
+        groups = [tuple(group) for _, group in groupby(asks, key=lambda ask: id(ask.span))]
+        return cls([group[0].span for group in groups], own=dict(enumerate(groups)), like=())
+
+    @property
+    def roles(self) -> set[Role]:
+        """The stems that are asked for."""
+        return {ask.prompt.role for group in (*self._own.values(), self._like) for ask in group}
+
+    def kinds(self) -> Iterator[tuple[ClipSpan, tuple[Ask, ...]]]:
+        """Per group its span, and asks that have the group's prompts and numbers of takes.
+
+        For all clips without wishes of their own it is the same tuple, with some other clip's spans and seeds.
+        """
+        own, like = self._own, self._like
+        for number, span in enumerate(self._spans):
+            yield span, own.get(number, like)
+
+    def _asks_of(self, number: int) -> tuple[Ask, ...]:
+        own = self._own.get(number)
+        if own is not None:
+            return own
+        span = self._spans[number]
+        return tuple(
+            Ask(
+                span=span,
+                prompt=like.prompt,
+                seed=default_seed(span.clip_id, like.prompt.role) if like.seed < 0 else like.seed,
+                takes=like.takes,
+            )
+            for like in self._like
+        )
+
+
 @dataclass(frozen=True)
 class _Stored:
     """What an earlier run, or a hand, wrote into a clip's metadata."""
@@ -108,7 +165,7 @@ def resolve(
     flags: PromptFlags | None = None,
     cues: Sequence[Cue] = (),
     timing: CutTiming | None = None,
-) -> tuple[Ask, ...]:
+) -> Asks:
     """What every clip is asked for: one ask per clip and role, in the clips' order.
 
     `timing` is the cut's clock, for cues keyed by timecode; without it record time starts at 00:00:00:00.
@@ -117,19 +174,34 @@ def resolve(
         PromptError: a wish cannot be understood, or `flags.clips` names a clip that is not there.
     """
     flags = flags or PromptFlags()
-    book = CueBook(cues, timing=timing or _clock(spans))
+    book = CueBook(cues, timing=timing or _clock(spans)) if cues else None
     told = flags.wishes()
-    asks: list[Ask] = []
-    for span in _chosen(spans, flags.clips):
-        from_cues = book.wishes(span)
-        from_markers = marker_wishes(span)
-        stored = _stored(span)
-        asked = {*(flags.roles or stored.roles or DEFAULT_ROLES), *_named(from_cues)}
-        marked = _named(from_markers) - asked
-        for role in Role:
-            if role in asked or role in marked:
-                ask = _ask(span, role, told=told, cues=from_cues, markers=from_markers, stored=stored)
-                asks.append(replace(ask, from_marker=ask.from_marker | {"role"}) if role in marked else ask)
+    chosen = _chosen(spans, flags.clips)
+    own: dict[int, tuple[Ask, ...]] = {}
+    for number, span in enumerate(chosen):
+        from_cues = book.wishes(span) if book is not None else ()
+        if from_cues or span.markers or span.metadata:
+            own[number] = _asks_of(span, told=told, cues=from_cues, roles=flags.roles)
+    like: tuple[Ask, ...] = ()
+    if len(own) < len(chosen):
+        plain = replace(chosen[0], metadata={}, markers=())
+        seed = -1 if flags.seed is None else flags.seed
+        like = tuple(replace(ask, seed=seed) for ask in _asks_of(plain, told=told, cues=(), roles=flags.roles))
+    return Asks(chosen, own=own, like=like)
+
+
+def _asks_of(
+    span: ClipSpan, *, told: Sequence[Ranked], cues: Sequence[Ranked], roles: Sequence[Role] | None
+) -> tuple[Ask, ...]:
+    asks = []
+    from_markers = marker_wishes(span)
+    stored = _stored(span)
+    asked = {*(roles or stored.roles or DEFAULT_ROLES), *_named(cues)}
+    marked = _named(from_markers) - asked
+    for role in Role:
+        if role in asked or role in marked:
+            ask = _ask(span, role, told=told, cues=cues, markers=from_markers, stored=stored)
+            asks.append(replace(ask, from_marker=ask.from_marker | {"role"}) if role in marked else ask)
     return tuple(asks)
 
 
@@ -197,7 +269,7 @@ def _chosen(spans: Sequence[ClipSpan], keys: Sequence[str]) -> list[ClipSpan]:
         if not any(clip_matches(key, span) for span in spans):
             near = nearest_names(key, spans)
             raise PromptError(f"no clip is called {key!r}{f'; nearest: {near}' if near else ''}")
-    return [span for span in spans if not keys or any(clip_matches(key, span) for key in keys)]
+    return [span for span in spans if any(clip_matches(key, span) for key in keys)] if keys else list(spans)
 
 
 def _clock(spans: Sequence[ClipSpan]) -> CutTiming:

@@ -1,0 +1,60 @@
+"""Owns sequences that make their items when somebody looks at them. Knows nothing of what the items are."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, Generic, TypeVar, overload
+
+__all__ = ["Grouped"]
+
+T = TypeVar("T")
+
+
+class Grouped(Sequence[T], Generic[T]):
+    """A sequence of known length whose items are made a group at a time, on the first look, and then kept.
+
+    It equals a tuple of the same items, hashes like it, and travels between processes as one.
+    """
+
+    def __init__(self, sizes: Iterable[int], make: Callable[[int], tuple[T, ...]]) -> None:
+        """`sizes` are the groups' numbers of items; `make` makes the items of the group with a number."""
+        self._ends = list(accumulate(sizes))
+        self._make = make
+        self._made: dict[int, tuple[T, ...]] = {}
+
+    def group(self, number: int) -> tuple[T, ...]:
+        """The items of one group."""
+        items = self._made.get(number)
+        if items is None:
+            items = self._made[number] = self._make(number)
+        return items
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        if isinstance(index, slice):
+            return tuple(self[at] for at in range(*index.indices(len(self))))
+        at = range(len(self))[index]
+        number = bisect_right(self._ends, at)
+        return self.group(number)[at - (self._ends[number - 1] if number else 0)]
+
+    def __iter__(self) -> Iterator[T]:
+        for number in range(len(self._ends)):
+            yield from self.group(number)
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, tuple | Grouped) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)
