@@ -88,7 +88,8 @@ def encode(movie: MoviePlan, path: Path, *, frames: Path) -> None:
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.time_base = Fraction(1, movie.rate)
-                stream.gop_size, stream.max_b_frames = movie.rate, 0
+                # Still parts would pulse at every key frame; the encoder makes one at a hard cut.
+                stream.gop_size, stream.max_b_frames = 4 * movie.rate, 0
                 stream.options = {
                     "crf": "17",
                     "preset": "veryslow",
