@@ -10,8 +10,9 @@ from math import ceil, floor
 from types import MappingProxyType
 from typing import Any
 
+from otio_v2a.guard import Content
 from otio_v2a.mapping import Frames, TimeMap
-from otio_v2a.references import Clock, Located, Locator, Unusable, url_of
+from otio_v2a.references import Clock, Located, Locator, Unusable
 from otio_v2a.spans import ClipSpan, MediaFile, Skipped, SpanMarker
 from otio_v2a.visibility import Cover
 from otio_v2a.walk import Leaf, LevelMarker
@@ -34,7 +35,7 @@ def clip_ids(leaves: Sequence[Leaf]) -> list[str]:
     taken: set[str] = set()
     ids = []
     for leaf in leaves:
-        url = url_of(leaf.reference)
+        url = leaf.url
         key = f"{leaf.track}\0{leaf.name}\0{url[max(url.rfind('/'), url.rfind(_BACKSLASH)) + 1 :]}\0"
         number = seen.get(key, 0)
         seen[key] = number + 1
@@ -56,12 +57,12 @@ class Assembly:
         notes: what the user should know about clips that are scored.
     """
 
-    def __init__(self, clock: Clock, locator: Locator, *, all_tracks: bool, has_own_metadata: bool) -> None:
-        """With `has_own_metadata` False no clip is asked for ours: a missing key costs OTIO 10 us."""
+    def __init__(self, clock: Clock, locator: Locator, *, all_tracks: bool, content: Content = Content()) -> None:
+        """No clip is asked for what is not in `content`: a missing key costs OTIO 10 us."""
         self._clock = clock
         self._locator = locator
         self._all_tracks = all_tracks
-        self._has_own_metadata = has_own_metadata
+        self._content = content
         self._speeds: dict[Frames, Fraction] = {1: _ONE}
         self.spans: tuple[ClipSpan, ...] = ()
         self.skipped: tuple[Skipped, ...] = ()
@@ -81,7 +82,7 @@ class Assembly:
                     raise Unusable(leaf.reason)
                 if leaf.first >= leaf.last:
                     raise Unusable("it is trimmed away: the cut shows no frame of it")
-                located = self._locator.locate(leaf.clip, leaf.reference)
+                located = self._locator.locate(leaf.clip, leaf.reference, leaf.url)
                 start = self._media_start(leaf, located)
                 if located.media.sequence_first is not None:
                     self._check_images(leaf, located.media, start)
@@ -121,8 +122,8 @@ class Assembly:
             frame_s = 1 / (media.rate or clock.rate)
             # Of a held frame the instant may lie anywhere inside it; of a running one it must stay exact.
             source_s = (ceil(source_s / frame_s) - 1) * frame_s if speed == 0 else source_s - frame_s
-        own = clip.metadata.get("otio_v2a") if self._has_own_metadata else None
-        has_markers = leaf.markers or len(clip.markers)
+        own = clip.metadata.get("otio_v2a") if self._content.own_metadata else None
+        has_markers = leaf.markers or (self._content.markers and len(clip.markers))
         before, after = leaf.dissolve
         return ClipSpan(
             clip_id=clip_id,
@@ -245,7 +246,7 @@ def _title(leaf: Leaf) -> str:
 
 
 def _name(leaf: Leaf) -> str:
-    return leaf.name or url_of(leaf.reference).replace(_BACKSLASH, "/").rsplit("/", 1)[-1] or "(unnamed)"
+    return leaf.name or leaf.url.replace(_BACKSLASH, "/").rsplit("/", 1)[-1] or "(unnamed)"
 
 
 def _frame(value: Frames) -> str:

@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from otio_v2a.errors import CutError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Bundle", "check_json", "json_depth", "read_bytes"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Bundle", "Content", "check_json", "json_depth", "read_bytes"]
 
 MAX_BYTES = 64 * 2**20
 """Longest cut file that is parsed."""
@@ -54,10 +55,29 @@ _PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
     )
 )
 _TIME_NAME, _RANGE_NAME = (text.translate(None, _BLANKS_AND_DIGITS) for text in (b'"RationalTime.', b'"TimeRange.'))
+_OWN_NAME, _EFFECTS, _NO_EFFECTS, _MARKERS, _NO_MARKERS = (
+    text.translate(None, _BLANKS_AND_DIGITS)
+    for text in (b"otio_v2a", b'"effects":', b'"effects":[]', b'"markers":', b'"markers":[]')
+)
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 _STEP = np.zeros(256, dtype=np.int8)
 _STEP[list(b"[{")] = 1
 _STEP[list(b"]}")] = -1
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a cut's text may hold. False is certain, and saves asking OTIO for it clip by clip.
+
+    Attributes:
+        own_metadata: ours.
+        effects: an effect, on anything.
+        markers: a marker, on anything.
+    """
+
+    own_metadata: bool = True
+    effects: bool = True
+    markers: bool = True
 
 
 def read_bytes(path: Path) -> bytes:
@@ -86,8 +106,8 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def check_json(data: bytes, *, name: Path) -> None:
-    """Raise CutError when the text would end the process that parses it."""
+def check_json(data: bytes, *, name: Path) -> Content:
+    """What the text may hold. Raises CutError when it would end the process that parses it."""
     # OTIO indents by four: most of a cut is blanks and digits, and neither changes what is checked here.
     compact = data.translate(None, _BLANKS_AND_DIGITS)
     depth = json_depth(compact)
@@ -97,7 +117,11 @@ def check_json(data: bytes, *, name: Path) -> None:
             "no editor writes such a file: export it again"
         )
     if _are_values_plain(compact):
-        return
+        return Content(
+            own_metadata=_OWN_NAME in compact,
+            effects=compact.count(_EFFECTS) != compact.count(_NO_EFFECTS),
+            markers=compact.count(_MARKERS) != compact.count(_NO_MARKERS),
+        )
     # Written by another hand than OTIO's: ten times slower, but exact.
     try:
         culprit = _object_in_value(json.loads(data, object_pairs_hook=_Object))
@@ -105,6 +129,7 @@ def check_json(data: bytes, *, name: Path) -> None:
         raise CutError(f"{name}: cannot be read (no valid JSON: {error}); export it again from the editor") from error
     if culprit:
         raise CutError(f"{name}: cannot be read (a {culprit} holds another object); export it again from the editor")
+    return Content()
 
 
 def json_depth(data: bytes) -> int:

@@ -1,6 +1,7 @@
 """From a cut file's bytes to an OTIO timeline, with errors that say what to do. Knows nothing of its content."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from otio_v2a.errors import CutError
 __all__ = ["load", "load_bytes"]
 
 
-def load(path: Path) -> tuple[otio.schema.Timeline, bytes | None]:
-    """The timeline in a file that OTIO or one of its adapters reads, and an `.otio` file's text.
+def load(path: Path) -> tuple[otio.schema.Timeline, guard.Content]:
+    """The timeline in a file that OTIO or one of its adapters reads, and what it may hold.
 
     Media linkers and read hooks that a studio has set up run as they do everywhere else.
 
@@ -23,9 +24,9 @@ def load(path: Path) -> tuple[otio.schema.Timeline, bytes | None]:
     """
     data = guard.read_bytes(path)
     if path.suffix.lower() != ".otio":
-        return _read(path), None
-    _check(data, path)
-    return _read(path, data), data
+        return _read(path), guard.Content()
+    content = _check(data, path)
+    return _read(path, data), guard.Content() if _is_edited_by_others() else content
 
 
 def load_bytes(data: bytes, path: Path) -> otio.schema.Timeline:
@@ -38,13 +39,20 @@ def load_bytes(data: bytes, path: Path) -> otio.schema.Timeline:
     return _as_timeline(found, path)
 
 
-def _check(data: bytes, path: Path) -> None:
-    guard.check_json(data, name=path)
+def _is_edited_by_others() -> bool:
+    """Whether a hook or media linker may have added to what a file holds."""
+    hooks = ("post_adapter_read", "post_media_linker")
+    return "OTIO_DEFAULT_MEDIA_LINKER" in os.environ or any(map(otio.hooks.scripts_attached_to, hooks))
+
+
+def _check(data: bytes, path: Path) -> guard.Content:
+    content = guard.check_json(data, name=path)
     try:
         if not data.isascii():
             data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CutError(f"{path}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
+    return content
 
 
 def _read(path: Path, data: bytes | None = None) -> otio.schema.Timeline:

@@ -102,7 +102,7 @@ class Located:
 
 def url_of(reference: otio.core.MediaReference | None) -> str:
     """What a reference calls its file, as it stands there; "" when it has none."""
-    if isinstance(reference, _External):
+    if type(reference) is _External or isinstance(reference, _External):
         return reference.target_url or ""
     if isinstance(reference, _Images):
         return f"{reference.target_url_base or ''}/{reference.name_prefix}#{reference.name_suffix}"
@@ -129,15 +129,15 @@ class Locator:
         self._sequences: dict[tuple[str, str, int], tuple[str, frozenset[int]] | Unusable] = {}
         self._images: dict[str, frozenset[int]] = {}
 
-    def locate(self, clip: otio.schema.Clip, reference: otio.core.MediaReference) -> Located:
-        """The picture of a clip: its active reference, which is given, else its first readable one.
+    def locate(self, clip: otio.schema.Clip, reference: otio.core.MediaReference, url: str) -> Located:
+        """The picture of a clip: its active reference, given with its `url_of`, else its first readable one.
 
         Raises:
             Unusable: no reference has a readable picture.
         """
         try:
             if type(reference) is _External:
-                return self._external(reference)
+                return self._external(reference, url)
             return self._locate(reference)
         except Unusable as error:
             reason = error
@@ -155,7 +155,8 @@ class Locator:
 
     def media_range(self, clip: otio.schema.Clip) -> tuple[Frames, Frames]:
         """Start and length in frames of all of a clip's media. Raises Unusable."""
-        located = self.locate(clip, clip.media_reference)
+        reference = clip.media_reference
+        located = self.locate(clip, reference, url_of(reference))
         if located.length is None:
             raise Unusable(f"nobody says how long {located.media.path} is; give the clip a source range")
         start = located.start
@@ -182,7 +183,7 @@ class Locator:
 
     def _locate(self, reference: otio.core.MediaReference) -> Located:
         if isinstance(reference, _External):
-            return self._external(reference)
+            return self._external(reference, url_of(reference))
         if isinstance(reference, _Images):
             return self._sequence(reference)
         if isinstance(reference, otio.schema.GeneratorReference):
@@ -193,8 +194,7 @@ class Locator:
             raise Unusable(f"its media is offline{f' ({name})' if name else ''}; relink the clip and export again")
         raise Unusable(f"its media reference is a {reference.schema_name()}, which names no picture file")
 
-    def _external(self, reference: otio.schema.ExternalReference) -> Located:
-        url: str = reference.target_url or ""
+    def _external(self, reference: otio.schema.ExternalReference, url: str) -> Located:
         available = reference.available_range
         if available is None:
             return self._located_by_file(self._probe(self._path(url)))

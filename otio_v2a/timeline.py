@@ -93,7 +93,7 @@ class _Source:
     base: Path
     roots: tuple[Path, ...] = ()
     known: tuple[str, MediaFile] | None = None
-    has_own_metadata: bool = True
+    content: guard.Content = guard.Content()
 
 
 def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
@@ -114,10 +114,9 @@ def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
         return _cut(_Source(timeline, path, roots=(path,)), path, options)
     if suffix in MOVIE_SUFFIXES or suffix in IMAGE_SUFFIXES or path.is_dir():
         return from_movie(path, options=options)
-    timeline, data = loading.load(path)
-    has_own_metadata = data is None or b"otio_v2a" in data
+    timeline, content = loading.load(path)
     base = options.media_base or path.parent
-    source = _Source(timeline, base, roots=options.media_roots, has_own_metadata=has_own_metadata)
+    source = _Source(timeline, base, roots=options.media_roots, content=content)
     return _cut(source, path, options)
 
 
@@ -179,7 +178,7 @@ def _cut(source: _Source, path: Path, options: ReadOptions) -> Cut:
     locator = Locator(clock, base=source.base, roots=source.roots, known=known)
 
     def walker(rule: RetimeRule) -> Walker:
-        return Walker(clock, rule=rule, media_range=locator.media_range)
+        return Walker(clock, rule=rule, media_range=locator.media_range, content=source.content)
 
     def lengths(rule: RetimeRule) -> Sequence[tuple[Frames, bool]]:
         return walker(rule).track_lengths(timeline)
@@ -190,7 +189,7 @@ def _cut(source: _Source, path: Path, options: ReadOptions) -> Cut:
     if dialect.retimes is not RetimeRule.RECORD and walk.has_rated_retimes:
         walk = walker(dialect.retimes)
         total = walk.walk(timeline)
-    assembly = Assembly(clock, locator, all_tracks=options.all_tracks, has_own_metadata=source.has_own_metadata)
+    assembly = Assembly(clock, locator, all_tracks=options.all_tracks, content=source.content)
     assembly.add(walk.leaves)
     start_s = _start(timeline, clock)
     drop_frame = _is_drop_frame(start_s, clock.rate) if options.drop_frame is None else options.drop_frame

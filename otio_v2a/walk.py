@@ -14,8 +14,9 @@ from typing import Any
 import opentimelineio as otio
 
 from otio_v2a.dialects import RetimeRule
+from otio_v2a.guard import Content
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
-from otio_v2a.references import Clock, Unusable
+from otio_v2a.references import Clock, Unusable, url_of
 
 __all__ = ["Leaf", "LevelMarker", "Walker", "is_generated"]
 
@@ -47,6 +48,7 @@ class Leaf:
         clip: the OTIO clip.
         name: the clip's name, maybe empty.
         reference: its active media reference.
+        url: what that calls its file.
         track: names of the tracks and stacks above it.
         index: 1-based among the clips of its track.
         first: first record frame that may show it.
@@ -64,6 +66,7 @@ class Leaf:
     clip: otio.schema.Clip
     name: str
     reference: otio.core.MediaReference
+    url: str
     track: str
     index: int
     first: int = 0
@@ -100,12 +103,18 @@ class Walker:
     """
 
     def __init__(
-        self, clock: Clock, *, rule: RetimeRule, media_range: Callable[[otio.schema.Clip], tuple[Frames, Frames]]
+        self,
+        clock: Clock,
+        *,
+        rule: RetimeRule,
+        media_range: Callable[[otio.schema.Clip], tuple[Frames, Frames]],
+        content: Content = Content(),
     ) -> None:
         """`media_range` gives start and length in frames of all of a clip's media, or raises Unusable."""
         self._clock = clock
         self._rule = rule
         self._media_range = media_range
+        self._has_effects = content.effects
         # The compositions are kept beside their lengths: an id alone may be given to another object.
         self._lengths: dict[int, tuple[Any, Frames | Unusable]] = {}
         self._layers = count(1)
@@ -256,7 +265,8 @@ class Walker:
         end: Frames | None = None
         leaf: Leaf | None = None
         overlap: Frames = 0
-        for child in track:
+        # Asked for at once, children cost half of what they do one by one.
+        for child in track.find_children(shallow_search=True):
             kind = type(child)
             if kind is _Transition:
                 overlap = self._offset(child.in_offset)
@@ -295,7 +305,7 @@ class Walker:
             source, length = self._source(item)
             source_length = length
             outer = level.map
-            speed = self._speed(item) if len(item.effects) else 1
+            speed = self._speed(item) if self._has_effects and len(item.effects) else 1
             if speed == 1:
                 inner = TimeMap(source + (outer.offset - at), outer.speed, outer.lean)
             else:
@@ -311,10 +321,12 @@ class Walker:
                 reason = "it is disabled"
             number = next(level.clip_numbers)
             layer = level.layer or next(self._layers)
+            reference = item.media_reference
             leaf = Leaf(
                 item,
                 item.name,
-                item.media_reference,
+                reference,
+                url_of(reference),
                 level.track,
                 number,
                 first,
