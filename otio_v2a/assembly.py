@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from hashlib import blake2b
 from math import ceil, floor
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
-from otio_v2a.guard import Content
+from otio_v2a.guard import ANYTHING, Content
 from otio_v2a.mapping import Frames, TimeMap
 from otio_v2a.references import Clock, Located, Locator, Unusable
 from otio_v2a.spans import ClipSpan, MediaFile, Skipped, SpanMarker
@@ -57,7 +58,7 @@ class Assembly:
         notes: what the user should know about clips that are scored.
     """
 
-    def __init__(self, clock: Clock, locator: Locator, *, all_tracks: bool, content: Content = Content()) -> None:
+    def __init__(self, clock: Clock, locator: Locator, *, all_tracks: bool, content: Content = ANYTHING) -> None:
         """No clip is asked for what is not in `content`: a missing key costs OTIO 10 us."""
         self._clock = clock
         self._locator = locator
@@ -104,7 +105,7 @@ class Assembly:
             for number, (first, last) in enumerate(parts, start=1):
                 span = self._span(leaf, f"{clip_id}-{number}", located.media, start, first, last)
                 found.append((first, order, span))
-        found.sort(key=lambda entry: entry[:2])
+        found.sort(key=itemgetter(0, 1))
         self.spans = tuple(span for _, _, span in found)
         self.skipped = tuple(skipped[order] for order in sorted(skipped))
         self.notes = tuple(notes[order] for order in sorted(notes))
@@ -125,7 +126,7 @@ class Assembly:
         own = clip.metadata.get("otio_v2a") if self._content.own_metadata else None
         has_markers = leaf.markers or (self._content.markers and len(clip.markers))
         before, after = leaf.dissolve
-        return ClipSpan(
+        return ClipSpan.of_checked(
             clip_id=clip_id,
             name=_name(leaf),
             track=leaf.track,

@@ -19,7 +19,7 @@ import numpy as np
 
 from otio_v2a.errors import CutError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Bundle", "Content", "check_json", "json_depth", "read_bytes"]
+__all__ = ["ANYTHING", "MAX_BYTES", "MAX_DEPTH", "Bundle", "Content", "check_json", "json_depth", "read_bytes"]
 
 MAX_BYTES = 64 * 2**20
 """Longest cut file that is parsed."""
@@ -80,6 +80,10 @@ class Content:
     markers: bool = True
 
 
+ANYTHING = Content()
+"""What is known of a cut whose text nobody looked at."""
+
+
 def read_bytes(path: Path) -> bytes:
     """The bytes of a regular file of at most `MAX_BYTES`.
 
@@ -116,11 +120,12 @@ def check_json(data: bytes, *, name: Path) -> Content:
             f"{name}: objects are nested {depth} levels deep, {MAX_DEPTH} are allowed; "
             "no editor writes such a file: export it again"
         )
-    if _are_values_plain(compact):
+    rest = _without_plain_values(compact)
+    if rest is not None:
         return Content(
-            own_metadata=_OWN_NAME in compact,
-            effects=compact.count(_EFFECTS) != compact.count(_NO_EFFECTS),
-            markers=compact.count(_MARKERS) != compact.count(_NO_MARKERS),
+            own_metadata=_OWN_NAME in rest,
+            effects=rest.count(_EFFECTS) != rest.count(_NO_EFFECTS),
+            markers=rest.count(_MARKERS) != rest.count(_NO_MARKERS),
         )
     # Written by another hand than OTIO's: ten times slower, but exact.
     try:
@@ -129,7 +134,7 @@ def check_json(data: bytes, *, name: Path) -> Content:
         raise CutError(f"{name}: cannot be read (no valid JSON: {error}); export it again from the editor") from error
     if culprit:
         raise CutError(f"{name}: cannot be read (a {culprit} holds another object); export it again from the editor")
-    return Content()
+    return ANYTHING
 
 
 def json_depth(data: bytes) -> int:
@@ -148,20 +153,21 @@ def json_depth(data: bytes) -> int:
     return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
-def _are_values_plain(compact: bytes) -> bool:
-    """Whether every time and range is spelled as OTIO spells it, with nothing else inside.
+def _without_plain_values(compact: bytes) -> bytes | None:
+    """The text without its times and ranges, when all are spelled as OTIO spells them, with nothing else inside.
 
-    Takes the text without blanks and digits. Counting is ten times faster than parsing; anything unusual, like an
-    escape that may spell a schema's name, answers False.
+    Takes the text without blanks and digits. Looking for bytes is ten times faster than parsing; anything unusual,
+    like an escape that may spell a schema's name, answers None.
     """
     if b"\\" in compact and b"\\u" in compact.replace(b"\\\\", b""):
-        return False
-    if compact.count(_PLAIN_TIME) != compact.count(_TIME_NAME):
-        return False
+        return None
     compact = compact.replace(_PLAIN_TIME, b"*")
-    if compact.count(_PLAIN_RANGE) != compact.count(_RANGE_NAME):
-        return False
-    return not any(name in compact for name in _RARE_VALUES)
+    if _TIME_NAME in compact:
+        return None
+    compact = compact.replace(_PLAIN_RANGE, b"*")
+    if _RANGE_NAME in compact or any(name in compact for name in _RARE_VALUES):
+        return None
+    return compact
 
 
 class _Object(list[tuple[str, Any]]):

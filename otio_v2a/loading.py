@@ -24,9 +24,9 @@ def load(path: Path) -> tuple[otio.schema.Timeline, guard.Content]:
     """
     data = guard.read_bytes(path)
     if path.suffix.lower() != ".otio":
-        return _read(path), guard.Content()
+        return _read(path), guard.ANYTHING
     content = _check(data, path)
-    return _read(path, data), guard.Content() if _is_edited_by_others() else content
+    return _read(path, data), guard.ANYTHING if _is_edited_by_others() else content
 
 
 def load_bytes(data: bytes, path: Path) -> otio.schema.Timeline:

@@ -102,7 +102,7 @@ class Located:
 
 def url_of(reference: otio.core.MediaReference | None) -> str:
     """What a reference calls its file, as it stands there; "" when it has none."""
-    if type(reference) is _External or isinstance(reference, _External):
+    if isinstance(reference, _External):
         return reference.target_url or ""
     if isinstance(reference, _Images):
         return f"{reference.target_url_base or ''}/{reference.name_prefix}#{reference.name_suffix}"

@@ -93,7 +93,7 @@ class _Source:
     base: Path
     roots: tuple[Path, ...] = ()
     known: tuple[str, MediaFile] | None = None
-    content: guard.Content = guard.Content()
+    content: guard.Content = guard.ANYTHING
 
 
 def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:

@@ -14,7 +14,7 @@ from typing import Any
 import opentimelineio as otio
 
 from otio_v2a.dialects import RetimeRule
-from otio_v2a.guard import Content
+from otio_v2a.guard import ANYTHING, Content
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
 from otio_v2a.references import Clock, Unusable, url_of
 
@@ -108,7 +108,7 @@ class Walker:
         *,
         rule: RetimeRule,
         media_range: Callable[[otio.schema.Clip], tuple[Frames, Frames]],
-        content: Content = Content(),
+        content: Content = ANYTHING,
     ) -> None:
         """`media_range` gives start and length in frames of all of a clip's media, or raises Unusable."""
         self._clock = clock
