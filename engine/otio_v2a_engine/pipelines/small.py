@@ -19,7 +19,7 @@ from otio_v2a_engine.contract import Cancelled, EngineInfo, Progress, RenderedAu
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
 from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import limit
-from otio_v2a_engine.models.mel import FLOOR, HOP
+from otio_v2a_engine.models.mel import HOP
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
@@ -31,7 +31,7 @@ __all__ = ["SmallEngine"]
 _ROLES = (Role.FX, Role.AMB)  # in the order of the role embedding
 _SHORTEST = 50  # tokens: the shortest window it was trained on
 _SILENT = -4.3  # log-mel, in 20 dB: a frame whose loudest band is below -86 dB is silence
-_CLOSED = 0.95  # how far the gate closes there: what is left is below -100 dBFS, but never digital zero
+_CLOSED = 0.95  # how far the gate closes there: what is left cannot be heard, but is no digital zero
 _MARGIN = 1  # tokens after the end, so that the vocoder sees past it
 
 
@@ -159,7 +159,6 @@ class SmallEngine:
         """Mono sound `(1920 T,)`."""
         mel = self._codec.decode(latents)
         silent = mel.amax(dim=2, keepdim=True) < _SILENT
-        mel = torch.where(silent, torch.full_like(mel, FLOOR), mel)
         noise = torch.randn(1, mel.shape[1], NOISE_CHANNELS, generator=generator).to(self._device)
         sound = refine(self._vocoder(mel, noise)[0].float(), mel[0])
         gate = 1.0 - _CLOSED * np.repeat(silent[0, :, 0].cpu().numpy(), HOP).astype(np.float32)

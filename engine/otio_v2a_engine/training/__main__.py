@@ -89,6 +89,7 @@ def _export(args: argparse.Namespace) -> None:
             "vocoder_steps": vocoder_steps,
             "scenes": n_scenes,
         },
+        "history": json.loads(history.read_text()) if (history := args.runs / "history.json").exists() else [],
         "figures": json.loads(args.figures.read_text()) if args.figures else {},
     }
     export(small, vocoder, codec, name="small", folder=args.to, note=note)
