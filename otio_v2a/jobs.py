@@ -4,26 +4,23 @@ The hash covers everything that shapes the sound and nothing else: moving a clip
 it keeps its takes; touching the media, the prompt, the seed or the engine does not.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from otio_v2a.errors import MediaError, PlanError
+from otio_v2a.hashing import content_hash, digest, picture_text, sound_text, spelled
 from otio_v2a.lazily import Grouped
 from otio_v2a.media_identity import MediaIdentity, identify
 from otio_v2a.prompts import Ask, Asks, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a.takes import TakeStore
-from otio_v2a_engine import wire
 from otio_v2a_engine.contract import (
     LONGEST_SPAN_S,
     EngineError,
     EngineInfo,
     Picture,
-    PromptSpec,
     RenderRequest,
     Role,
     Sampling,
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_HANDLES_S", "GenerationJob", "Plan", "PlanOptions", "ShotFinder", "content_hash", "plan"]
 
 DEFAULT_HANDLES_S = Fraction(1, 2)
-_HASH_VERSION = 1
 _NEAR_S = 1e-3
 """Closer than this to a limit, exact time decides instead of floats."""
 
@@ -216,71 +212,6 @@ def plan(
     )
 
 
-def content_hash(
-    request: RenderRequest,
-    *,
-    media: MediaIdentity,
-    engine: EngineInfo,
-    handle_before: int,
-    handle_after: int,
-) -> str:
-    """64 hexadecimal digits that change with everything that shapes the sound, and with nothing else.
-
-    Prompt fields that the engine does not take are left out; so is the device.
-    """
-    sound = _sound_text(request.prompt, sampling=request.sampling, engine=engine)
-    picture = _picture_text(request.picture)
-    return _digest(request, _spelled(media), sound, picture, handle_before=handle_before, handle_after=handle_after)
-
-
-def _digest(
-    request: RenderRequest, media: str, sound: str, picture: str, *, handle_before: int, handle_after: int
-) -> str:
-    """The hash from parts that many jobs share, each spelled once; a test holds the list of fields complete.
-
-    Spelled parts hold no line end of their own, so no two lists of parts join to the same text.
-    """
-    text = (
-        f"{_HASH_VERSION}\n{media}\n{sound}\n{picture}\n{request.n_samples}\n{request.sample_rate}\n"
-        f"{request.channels}\n{request.seed}\n{handle_before}\n{handle_after}"
-    )
-    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
-
-
-def _sound_text(prompt: PromptSpec, *, sampling: Sampling, engine: EngineInfo) -> str:
-    heard = _heard(
-        prompt, text=engine.takes_text, negative=engine.takes_negative_text, transcript=engine.takes_transcript
-    )
-    return f"{_spelled(heard)}\n{_spelled(sampling)}\n{_spelled((engine.name, engine.version))}"
-
-
-def _picture_text(picture: Picture) -> str:
-    parts = (
-        picture.start_s,
-        picture.speed,
-        picture.first_s,
-        picture.last_s,
-        wire.canonical_json(picture.cuts_s) if picture.cuts_s else "",
-        picture.sequence_rate,
-        picture.sequence_first,
-    )
-    return "\n".join(map(str, parts))
-
-
-_spelled = lru_cache(maxsize=4096)(wire.canonical_json)
-
-
-@lru_cache(maxsize=4096)
-def _heard(prompt: PromptSpec, *, text: bool, negative: bool, transcript: bool) -> PromptSpec:
-    """The prompt as far as an engine takes it."""
-    return PromptSpec(
-        text=prompt.text if text else "",
-        negative_text=prompt.negative_text if negative else "",
-        role=prompt.role,
-        transcript=prompt.transcript if transcript else "",
-    )
-
-
 def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo]:
     """Each role's engine, checked against the options that hold for all clips."""
     try:
@@ -413,13 +344,13 @@ class _Planner:
         n_samples = before + extent.length + after
         cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
         picture = span.picture(handle_before_s=extent.before_s, cuts_s=cuts)
-        picture_text, media_text = _picture_text(picture), _spelled(identity)
+        seen, known = picture_text(picture), spelled(identity)
         jobs = []
         for ask, refusal in zip(asks, work.refusals, strict=True):
             if refusal is not None:
                 continue
             info = self._infos[ask.prompt.role]
-            sound_text = _sound_text(ask.prompt, sampling=options.sampling, engine=info)
+            sound = sound_text(ask.prompt, sampling=options.sampling, engine=info)
             cost = self._cost(info) * n_samples / rate
             for number in range(1, ask.takes + 1):
                 request = RenderRequest(
@@ -445,9 +376,7 @@ class _Planner:
                         device=options.device,
                         record_start=extent.start,
                         span_samples=extent.length,
-                        content_hash=_digest(
-                            request, media_text, sound_text, picture_text, handle_before=before, handle_after=after
-                        ),
+                        content_hash=digest(request, known, sound, seen, handle_before=before, handle_after=after),
                         ask=ask,
                         estimated_s=cost,
                     )

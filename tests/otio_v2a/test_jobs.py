@@ -14,7 +14,7 @@ from otio_v2a import jobs
 from otio_v2a.errors import PlanError
 from otio_v2a.jobs import PlanOptions, content_hash, plan
 from otio_v2a.media_identity import MediaIdentity, identify
-from otio_v2a.prompts import Ask
+from otio_v2a.prompts import Ask, PromptFlags, default_seed, resolve
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling
 from otio_v2a_engine.lengths import position
@@ -203,6 +203,52 @@ def test_impossible_options_are_refused_in_words(movie, options, message):
 def test_a_clip_shorter_than_a_sample_is_refused_by_name(movie):
     with pytest.raises(PlanError, match="clip 'SH010' on 'V1' is shorter than one sample"):
         plan(CUT, [ask(make_span(movie, duration_s=Fraction(1, 10**6)))], options=FAKE_PLAN)
+
+
+def test_a_clip_longer_than_a_day_is_refused_by_name(movie):
+    with pytest.raises(PlanError, match="clip 'SH010' on 'V1' is longer than a day"):
+        plan(CUT, [ask(make_span(movie, duration_s=Fraction(24 * 60 * 60)))], options=FAKE_PLAN)
+
+
+@given(
+    rate=st.sampled_from(RATES),
+    frames=st.tuples(st.integers(0, 400), st.integers(1, 400), st.integers(0, 400)),
+    speed=st.sampled_from([Fraction(1), Fraction(-1), Fraction(2), Fraction(0), Fraction(1, 3)]),
+    media_frames=st.integers(1, 1200),
+    handles=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(3)]),
+)
+def test_what_a_plan_foresees_is_what_its_jobs_turn_out_to_be(
+    tmp_path_factory, rate, frames, speed, media_frames, handles
+):
+    media = tmp_path_factory.getbasetemp() / "foreseen.mov"
+    media.touch()
+    start, length, source = (Fraction(number) / rate for number in frames)
+    file = MediaFile(str(media), rate, media_frames / rate)
+    span = ClipSpan("c1", "n", "V1", start, length, rate, file, source, speed)
+    made = plan(CUT, [ask(span, takes=2)], options=PlanOptions(engine="fake", handles_s=handles))
+    jobs_of_it = tuple(made.jobs)
+    assert made.estimated_s == pytest.approx(sum(job.estimated_s for job in jobs_of_it), rel=1e-3)
+    picture, handle_s = jobs_of_it[0].request.picture, round(handles * rate + Fraction(1, 10**9)) / rate
+    ends = (picture.start_s, picture.start_s + (min(handle_s, start) + length + handle_s) * speed)
+    assert bool(made.notes) == (min(ends) < 0 or max(ends) > media_frames / rate)
+
+
+def test_clips_without_wishes_get_the_asks_that_they_would_get_alone(movie):
+    spans = [
+        make_span(movie, clip_id=f"c{number}", metadata={"prompts": {"FX": "rain"}} if number == 1 else {})
+        for number in range(4)
+    ]
+    together = resolve(spans, flags=PromptFlags(negative_text="music"))
+    alone = [
+        only_ask for span in spans for only_ask in tuple(resolve([span], flags=PromptFlags(negative_text="music")))
+    ]
+    assert tuple(together) == tuple(alone)
+    made = plan(CUT, together, options=FAKE_PLAN)
+    assert [job.ask for job in made.jobs] == alone
+    assert made.jobs == plan(CUT, alone, options=FAKE_PLAN).jobs
+    seeds = [job.request.seed for job in made.jobs]
+    assert seeds == [default_seed(job.clip_id, job.role) for job in made.jobs]
+    assert {job.ask.seed for job in plan(CUT, resolve(spans, flags=PromptFlags(seed=0)), options=FAKE_PLAN).jobs} == {0}
 
 
 def test_more_steps_cost_more(movie):
