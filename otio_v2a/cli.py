@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_preview(commands)
     _add_undo(commands)
     _add_engines(commands)
+    _add_detect(commands)
     return parser
 
 
@@ -182,6 +183,19 @@ def _add_engines(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("engines", help="list the engines, their abilities and the licences of their weights")
     parser.set_defaults(command="engines")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+
+
+def _add_detect(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "detect",
+        help="look for our watermark in sound or movie files",
+        description="Look for the inaudible mark that everything generated carries, with the keys of this user. "
+        "Finding none does not say that a sound was not generated. Exit code 1 when a file shows no mark.",
+    )
+    parser.set_defaults(command="detect")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="sound or movie files, also mixes")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="folder of key files (this user's own)")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
 
 
 class _Version(argparse.Action):

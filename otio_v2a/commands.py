@@ -16,7 +16,18 @@ from otio_v2a.console import choose_view, duration_words, print_table
 from otio_v2a.errors import V2AError
 from otio_v2a_engine import wire
 
-__all__ = ["demo", "engines", "generate", "inspect", "preview", "takes_choose", "takes_drop", "takes_list", "undo"]
+__all__ = [
+    "demo",
+    "detect",
+    "engines",
+    "generate",
+    "inspect",
+    "preview",
+    "takes_choose",
+    "takes_drop",
+    "takes_list",
+    "undo",
+]
 
 
 def generate(args: argparse.Namespace) -> int:
@@ -350,6 +361,29 @@ def engines(args: argparse.Namespace) -> int:
     columns = ("engine", "version", "roles", "rates", "window", "prompts", "devices", "weights' licence", "what it is")
     print_table("Engines", columns, rows)
     return 0
+
+
+def detect(args: argparse.Namespace) -> int:
+    """`otio-v2a detect FILE...`."""
+    from otio_v2a.watermark.detect import describe
+    from otio_v2a.watermark.keys import WatermarkError, default_key_folder, load_all
+    from otio_v2a.watermark.scan import scan
+
+    keys = load_all(args.keys)
+    if not keys:
+        raise WatermarkError(
+            f"there is no watermark key in {args.keys or default_key_folder()}: one is made with the first stem; "
+            "name the folder of the keys that marked the file with --keys"
+        )
+    code = 0
+    for path in args.files:
+        found = scan(path, keys)
+        code = code if found else 1
+        if args.json:
+            _print_json({"file": str(path), "detected": found is not None, **(wire.to_plain(found) if found else {})})
+        else:
+            print(f"{path}: {describe(found)}")
+    return code
 
 
 def _make_preview(source: Any, out: Path, message: Callable[[str], None], *, stems: Any = None) -> Path:

@@ -1,6 +1,6 @@
 """Writes the sound files of stems: takes in, broadcast wave files out. Knows samples and names, no OTIO.
 
-Every delivered sample passes through `_write_sound`: a finishing step on blocks (a watermark) belongs there.
+Every delivered sample passes through `_write_sound`, where the watermark is laid; no option turns it off.
 """
 
 import hashlib
@@ -21,6 +21,9 @@ from otio_v2a.naming import clean, free_or_same
 from otio_v2a.riff import BroadcastInfo
 from otio_v2a.spans import CutTiming
 from otio_v2a.stem import Layout, Placement, Stem, StemClip, StemTake, place_whole
+from otio_v2a.watermark.grid import SAMPLE_RATE as MARKED_RATE
+from otio_v2a.watermark.keys import ProjectKey, key_file, load_or_create_key
+from otio_v2a.watermark.payload import generation_id_of
 from otio_v2a_engine import registry
 from otio_v2a_engine.contract import EngineError, Role
 
@@ -29,7 +32,7 @@ __all__ = ["DIGITAL_SOURCE_TYPE", "Delivery", "generator", "prompt_hash", "weigh
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for sound that a trained model made."""
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Part of every file's reference: changes whenever the same takes would be written as other bytes."""
 
 
@@ -175,7 +178,8 @@ def _deliver(
 ) -> Path:
     """Write a sound under a free name, unless the very same sound lies there; returns its path."""
     timing, placement = delivery.timing, stem.placement
-    identity = [_FORMAT, stem.role, stem.layout, placement, stem.sample_rate, stem.channels, timing.rate]
+    key = load_or_create_key(key_file())
+    identity = [_FORMAT, key.key_id, stem.role, stem.layout, placement, stem.sample_rate, stem.channels, timing.rate]
     reference = hashlib.sha256(repr([*map(str, identity), timing.drop_frame, *content]).encode()).hexdigest()[:32]
     path, is_there = free_or_same(
         delivery.folder,
@@ -203,11 +207,24 @@ def _deliver(
             "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
             "ORIGIN": "trained algorithmic media",
             "ROLE": str(stem.role),
+            "WATERMARK_KEY_ID": key.key_id,
+            "WATERMARK_GENERATION_ID": f"{generation_id_of(key, reference):012x}",
             **fields,
         },
     )
-    _write_sound(path, blocks, stem=stem, info=info)
+    _write_sound(path, marked(blocks, stem=stem, key=key, reference=reference), stem=stem, info=info)
     return path
+
+
+def marked(
+    blocks: Iterable[npt.NDArray[np.float32]], *, stem: Stem, key: ProjectKey, reference: str
+) -> Iterable[npt.NDArray[np.float32]]:
+    """The same sound with the inaudible mark of this key and file; rates that the mark is not made for stay bare."""
+    from otio_v2a.watermark.embed import Watermarker
+
+    if stem.sample_rate != MARKED_RATE:
+        return blocks
+    return Watermarker(key, generation_id_of(key, reference), channels=stem.channels).process(blocks)
 
 
 def _write_sound(path: Path, blocks: Iterable[npt.NDArray[np.float32]], *, stem: Stem, info: BroadcastInfo) -> None:

@@ -3,12 +3,30 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keys that tests make do not go into the user's own folder, in worker processes neither."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delivers sound without its watermark, for tests that compare samples one by one."""
+    from otio_v2a import stem_files
+
+    monkeypatch.setattr(stem_files, "marked", lambda blocks, **_: blocks)
 
 
 @pytest.fixture(scope="session")

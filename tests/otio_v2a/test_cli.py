@@ -241,3 +241,20 @@ def test_engines_are_listed_with_the_licence_of_their_weights(capsys):
     assert engines["small"]["default"] is True
     assert engines["small"]["weights_licence"] == "Apache-2.0"
     assert engines["fake"]["default"] is False
+
+
+def test_what_is_delivered_carries_a_mark_that_detect_finds_and_reads_the_cut_alone_does_not(cut, movie, capsys):
+    assert _generate(cut, "--roles", "FX", "--handles", "3") == 0
+    wavs = sorted(str(path) for path in cut.parent.glob("reel_v2a_stems/*.wav"))
+    assert len(wavs) == 2
+    capsys.readouterr()
+    assert cli.main(["detect", "--json", *wavs]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for path, entry in zip(wavs, found, strict=True):
+        written = Path(path).read_bytes()
+        assert entry["detected"]
+        assert f"{entry['generation_id']:012x}".encode() in written
+        assert entry["key_id"].encode() in written
+    bare = next(cut.parent.glob("reel_v2a.otio.v2a/takes/??/*.wav"))
+    assert cli.main(["detect", str(bare)]) == 1
+    assert "not detected" in capsys.readouterr().out

@@ -161,6 +161,7 @@ def test_retimes_and_gaps_are_encoded_as_the_edit_shows_them(kit, tmp_path):
     assert sound.shape[1] >= 34 * 1920
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_a_sum_beyond_full_scale_is_brought_down_and_says_by_how_much(kit, tmp_path):
     cut = timeline.read(write_movie(tmp_path / "a.mp4"))
     loud = [

@@ -262,6 +262,7 @@ def test_a_full_length_stem_holds_every_clip_at_its_sample(kit, tmp_path, rate):
     assert read_broadcast_info(stem.path).time_reference == position(86_403 / rate, 48000)
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_effects_are_cropped_at_the_borders_without_a_click(kit, tmp_path):
     cut = kit.make_cut(tmp_path)
     takes = [kit.make_take(tmp_path / "takes", span, kit.constant(0.5)) for span in cut.spans[:1]]
@@ -274,6 +275,7 @@ def test_effects_are_cropped_at_the_borders_without_a_click(kit, tmp_path):
     assert (sound[end:] == 0).all()
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_a_hit_on_the_cut_keeps_its_attack(kit, tmp_path):
     cut = kit.make_cut(tmp_path)
     take = kit.make_take(tmp_path / "takes", cut.spans[1], kit.clicks(0))
@@ -287,6 +289,7 @@ def loudness_db(sound, window=2400):
     return 10 * np.log10(power)
 
 
+@pytest.mark.usefixtures("unmarked")
 @pytest.mark.parametrize("role", [Role.AMB, Role.MUS])
 @pytest.mark.parametrize("seeds", [(1, 2), (1, 1)], ids=["unlike", "alike"])
 def test_ambience_and_music_go_over_without_a_step(kit, tmp_path, role, seeds):
@@ -324,6 +327,7 @@ def test_nothing_is_cross_faded_over_a_gap(kit, tmp_path):
     assert (sound_of(stem)[48000 : 48000 + 1920] == 0).all()
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_the_sum_of_two_full_scale_takes_stays_within_it(kit, tmp_path):
     cut = kit.make_cut(tmp_path)
     takes = [kit.make_take(tmp_path / "takes", span, kit.constant(0.99), role=Role.AMB) for span in cut.spans]
@@ -333,6 +337,7 @@ def test_the_sum_of_two_full_scale_takes_stays_within_it(kit, tmp_path):
     assert sound.min() > 0.9
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_clips_that_overlap_are_brought_down_together_and_say_so(kit, tmp_path):
     cut = kit.make_cut(tmp_path)
     spans = (cut.spans[0], replace(cut.spans[0], clip_id="above", name="above"))
@@ -344,6 +349,7 @@ def test_clips_that_overlap_are_brought_down_together_and_say_so(kit, tmp_path):
     assert read_broadcast_info(stem.path).fields["GAIN_DB"] == f"{stem.gain_db:.3f}"
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_mono_takes_fill_a_stereo_stem(kit, tmp_path):
     cut = kit.make_cut(tmp_path)
     takes = [
