@@ -21,6 +21,7 @@ from otio_v2a_engine.contract import (
     EngineError,
     EngineInfo,
     Picture,
+    PromptSpec,
     RenderRequest,
     Role,
     Sampling,
@@ -284,6 +285,7 @@ class _Planner:
         # By object, for what thousands of clips share: hashing the fields costs more than all else here.
         self._works: dict[int, tuple[tuple[Ask, ...], _Work]] = {}
         self._media: dict[int, tuple[MediaFile, MediaIdentity | MediaError]] = {}
+        self._sounds: dict[int, tuple[PromptSpec, str]] = {}
         self._rate = Fraction(0)
         self._handle_s = Fraction(0)
         self._handle = 0.0
@@ -350,7 +352,7 @@ class _Planner:
             if refusal is not None:
                 continue
             info = self._infos[ask.prompt.role]
-            sound = sound_text(ask.prompt, sampling=options.sampling, engine=info)
+            sound = self._sound(ask.prompt, info)
             cost = self._cost(info) * n_samples / rate
             for number in range(1, ask.takes + 1):
                 request = RenderRequest(
@@ -382,6 +384,13 @@ class _Planner:
                     )
                 )
         return tuple(jobs)
+
+    def _sound(self, prompt: PromptSpec, info: EngineInfo) -> str:
+        known = self._sounds.get(id(prompt))
+        if known is None:
+            text = sound_text(prompt, sampling=self._options.sampling, engine=info)
+            known = self._sounds[id(prompt)] = prompt, text
+        return known[1]
 
     def _cost(self, info: EngineInfo) -> float:
         """Seconds of work for a second of sound."""

@@ -7,6 +7,7 @@ kept apart, in `CutTiming`); *media time* starts at the first frame of the media
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor
 from types import MappingProxyType
 from typing import Any, Self
@@ -42,6 +43,13 @@ class MediaFile:
     def is_sequence(self) -> bool:
         """Whether the media is an image sequence."""
         return self.sequence_first is not None
+
+    @cached_property
+    def last_s(self) -> Fraction | None:
+        """Media time of its last frame; None when nobody knows."""
+        if self.duration_s is None or self.rate is None:
+            return None
+        return max(_ZERO, self.duration_s - 1 / self.rate)
 
 
 @dataclass(frozen=True)
@@ -166,14 +174,11 @@ class ClipSpan:
 
         `cuts_s` are shot borders in record time relative to the span's start.
         """
-        last_s = None
-        if self.media.duration_s is not None and self.media.rate is not None:
-            last_s = max(Fraction(0), self.media.duration_s - 1 / self.media.rate)
         return Picture(
             path=self.media.path,
             start_s=self.source_start_s - handle_before_s * self.speed,
             speed=self.speed,
-            last_s=last_s,
+            last_s=self.media.last_s,
             cuts_s=tuple(cut + handle_before_s for cut in cuts_s),
             sequence_rate=self.media.rate if self.media.is_sequence else None,
             sequence_first=self.media.sequence_first or 0,

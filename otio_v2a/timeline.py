@@ -17,6 +17,7 @@ import opentimelineio as otio
 
 from otio_v2a import guard, loading
 from otio_v2a.assembly import Assembly, clip_ids
+from otio_v2a.bulk import without_collections
 from otio_v2a.dialects import Dialect, RetimeRule, detect, written_rate
 from otio_v2a.errors import CutError, MediaError
 from otio_v2a.mapping import Frames
@@ -96,6 +97,7 @@ class _Source:
     content: guard.Content = guard.ANYTHING
 
 
+@without_collections()
 def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
     """Read a cut: `.otio`, `.otioz`, `.otiod`, whatever OTIO's adapters read, a movie, or numbered images.
 
