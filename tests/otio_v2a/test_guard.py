@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otio_v2a import guard
+from otio_v2a import guard, loading
 from otio_v2a.errors import CutError
 from otio_v2a.timeline import ReadOptions, read
 
@@ -54,6 +54,46 @@ def test_depth_is_counted_as_a_parser_would(value, indent, ascii_only):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
 
     assert guard.json_depth(text.encode()) == depth_by_walking(text)
+
+
+def small_cut(*, effects=(), markers=(), metadata=None, indent=4):
+    clip = S.Clip("SH010", source_range=TR(RT(0, 24), RT(24, 24)), metadata=metadata or {})
+    clip.effects.extend(effects)
+    clip.markers.extend(markers)
+    timeline = S.Timeline("cut")
+    timeline.tracks.append(S.Track("V1", children=[S.Clip("SH000"), clip]))
+    return timeline.to_json_string(indent=indent)
+
+
+@pytest.mark.parametrize("indent", [4, -1])
+@pytest.mark.parametrize(
+    ("held", "found"),
+    [
+        ({}, guard.Content(own_metadata=False, effects=False, markers=False)),
+        ({"effects": [S.LinearTimeWarp(time_scalar=2)]}, guard.Content(False, True, False)),
+        ({"effects": [S.Effect("e", "Blur")]}, guard.Content(False, True, False)),
+        ({"markers": [S.Marker("v2a: rain")]}, guard.Content(False, False, True)),
+        ({"metadata": {"otio_v2a": {"roles": ["FX"]}}}, guard.Content(True, False, False)),
+        ({"metadata": {"note": '"effects": [] "markers":[]'}}, guard.Content(False, False, False)),
+    ],
+)
+def test_what_a_cut_holds_is_seen_in_its_text(tmp_path, held, found, indent):
+    text = small_cut(**held, indent=indent)
+    assert guard.check_json(text.encode(), name=tmp_path / "cut.otio") == found
+
+
+def test_a_text_in_another_spelling_may_hold_anything(tmp_path):
+    text = small_cut().replace('"effects"', '"\\u0065ffects"')
+    assert json.loads(text) == json.loads(small_cut())
+    assert guard.check_json(text.encode(), name=tmp_path / "cut.otio") == guard.ANYTHING
+
+
+def test_what_a_studios_hook_adds_is_not_missed(tmp_path, monkeypatch):
+    path = tmp_path / "cut.otio"
+    path.write_text(small_cut())
+    assert not loading.load(path)[1].markers
+    monkeypatch.setattr(otio.hooks, "scripts_attached_to", lambda hook: ["add"] if hook == "post_adapter_read" else [])
+    assert loading.load(path)[1] == guard.ANYTHING
 
 
 def test_a_tower_of_brackets_is_refused_at_once(tmp_path):
