@@ -262,9 +262,7 @@ def test_every_record_frame_of_a_random_timeline_shows_what_a_player_would_show(
     for frame in range(total + 3):
         expected = met(root, frame / edit_rate, False)
         assert shown.get(frame) == expected, f"record frame {frame}"
-    assert {span.name for span in cut.spans} | {skip.clip for skip in cut.skipped} == set(names), (
-        "nothing is lost"
-    )
+    assert {span.name for span in cut.spans} | {skip.clip for skip in cut.skipped} == set(names), "nothing is lost"
     assert len({span.clip_id for span in cut.spans}) == len(cut.spans)
 
 
