@@ -9,6 +9,10 @@ from types import ModuleType
 
 import pytest
 
+# Tests run side by side: one compute thread each, and none that spins. Read when torch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 REPO = Path(__file__).resolve().parents[1]
 
 

@@ -1,0 +1,55 @@
+"""Where a whole run's time goes: reading, shots, planning, the engine, delivery; and what is not the engine.
+
+Repeat with:  .venv/bin/python benchmarks/end_to_end.py [--cut FILE] [--takes N] [--engine NAME] [--layout clips|roles]
+
+Without --cut the demo film is scored. Several takes make a longer run without repeating a render. The second run shows
+what reuse costs. Nothing is kept.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from otio_v2a import generate
+from otio_v2a.demo import cut_path
+from otio_v2a.jobs import PlanOptions
+from otio_v2a.prompts import PromptFlags
+from otio_v2a.stems import Layout
+
+
+def main() -> None:
+    """Run twice, print the shares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cut", type=Path, default=cut_path())
+    parser.add_argument("--takes", type=int, default=8)
+    parser.add_argument("--engine", default="small")
+    parser.add_argument("--layout", choices=("clips", "roles"), default="clips")
+    args = parser.parse_args()
+    print("run     sound s  renders  total s  prepare s  engine s  run's rest s  deliver s  not the engine %")
+    with tempfile.TemporaryDirectory() as folder:
+        options = generate.GenerateOptions(
+            out=Path(folder) / "cut_v2a.otio",
+            flags=PromptFlags(takes=args.takes),
+            plan=PlanOptions(engine=args.engine),
+            layout=Layout(args.layout),
+        )
+        for name in ("fresh", "reused"):
+            start = time.perf_counter()
+            prepared = generate.prepare(args.cut, options)
+            planned = time.perf_counter()
+            made = generate.produce(prepared, options)
+            total = time.perf_counter() - start
+            report = made.report
+            sound = sum(job.request.n_samples / job.request.sample_rate for job in prepared.plan.jobs)
+            rest = report.seconds - report.engine_seconds
+            deliver = total - (planned - start) - report.seconds
+            share = 100 * (total - report.engine_seconds) / total
+            print(
+                f"{name:7} {sound:7.1f} {report.rendered:8d} {total:8.2f} {planned - start:10.2f} "
+                f"{report.engine_seconds:9.2f} {rest:13.2f} {deliver:10.2f} {share:17.1f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
