@@ -91,14 +91,22 @@ def _matches(tracks: Sequence[tuple[Fraction | int, bool]]) -> int:
     return sum(is_retimed and length in references for length, is_retimed in tracks)
 
 
+def is_generated(track: Any) -> bool:
+    """Whether a track is one of ours, written by an earlier run."""
+    own = track.metadata.get("otio_v2a")
+    return hasattr(own, "get") and bool(own.get("generated"))
+
+
 def _host(timeline: otio.schema.Timeline) -> Host:
     """The outermost object's word counts: an inner clip may have come from another host."""
-    levels: list[Any] = [timeline, timeline.tracks, *timeline.tracks]
+    # Our own tracks speak the words of the target they were written for; they say nothing about the cut.
+    tracks = [track for track in timeline.tracks if not is_generated(track)]
+    levels: list[Any] = [timeline, timeline.tracks, *tracks]
     for item in levels:
         found = _of(item.metadata)
         if found is not None:
             return found
-    for track in timeline.tracks:
+    for track in tracks:
         for item in islice(track, _CLIPS_ASKED) if isinstance(track, otio.schema.Track) else ():
             found = _of(item.metadata)
             if found is not None:

@@ -27,10 +27,10 @@ from opentimelineio.adapters.file_bundle_utils import MediaReferencePolicy
 
 from otio_v2a import media
 from otio_v2a.atomic import atomic_file, atomic_path
+from otio_v2a.dialects import is_generated
 from otio_v2a.errors import MediaError, TargetError
 from otio_v2a.losses import Loss, losses_of
 from otio_v2a.tracks import NAMESPACE, generated_clips, own_metadata, save
-from otio_v2a.walk import is_generated
 
 __all__ = [
     "Loss",

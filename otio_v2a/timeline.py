@@ -18,13 +18,13 @@ import opentimelineio as otio
 from otio_v2a import guard, loading
 from otio_v2a.assembly import Assembly, clip_ids
 from otio_v2a.bulk import without_collections
-from otio_v2a.dialects import Dialect, RetimeRule, detect, written_rate
+from otio_v2a.dialects import Dialect, RetimeRule, detect, is_generated, written_rate
 from otio_v2a.errors import CutError, MediaError
 from otio_v2a.mapping import Frames
 from otio_v2a.media import IMAGE_SUFFIXES, MOVIE_SUFFIXES, find_sequence, images_in, probe, split_pattern
 from otio_v2a.references import Clock, Locator, Unusable, rate_of, url_of
 from otio_v2a.spans import ClipSpan, CutTiming, MediaFile, Skipped
-from otio_v2a.walk import Walker, is_generated
+from otio_v2a.walk import Walker
 
 __all__ = ["Cut", "ReadOptions", "clips_by_id", "from_movie", "read"]
 

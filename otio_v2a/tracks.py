@@ -13,11 +13,11 @@ import opentimelineio as otio
 
 from otio_v2a import loading, media
 from otio_v2a.atomic import atomic_file
+from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError, MediaError, TakeError
 from otio_v2a.spans import ClipSpan, CutTiming
 from otio_v2a.stem import Layout, Placement, Stem, StemClip, StemTake
 from otio_v2a.stem_files import DIGITAL_SOURCE_TYPE, generator, prompt_hash, weights_licence
-from otio_v2a.walk import is_generated
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.lengths import nearest_rate
 

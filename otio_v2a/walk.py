@@ -13,12 +13,12 @@ from typing import Any
 
 import opentimelineio as otio
 
-from otio_v2a.dialects import RetimeRule
+from otio_v2a.dialects import RetimeRule, is_generated
 from otio_v2a.guard import ANYTHING, Content
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
 from otio_v2a.references import Clock, Unusable, url_of
 
-__all__ = ["Leaf", "LevelMarker", "Walker", "is_generated"]
+__all__ = ["Leaf", "LevelMarker", "Walker"]
 
 _Clip = otio.schema.Clip
 _Gap = otio.schema.Gap
@@ -411,12 +411,6 @@ class Walker:
     @staticmethod
     def _markers(above: tuple[LevelMarker, ...], item: Any, inner: TimeMap) -> tuple[LevelMarker, ...]:
         return above + tuple(LevelMarker(marker, inner) for marker in item.markers)
-
-
-def is_generated(track: Any) -> bool:
-    """Whether a track is one of ours, written by an earlier run."""
-    own = track.metadata.get("otio_v2a")
-    return hasattr(own, "get") and bool(own.get("generated"))
 
 
 def _is_picture(item: Any) -> bool:

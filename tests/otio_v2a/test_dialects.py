@@ -145,3 +145,14 @@ def test_premieres_written_frame_rate_is_the_edit_rate(tmp_path):
     timeline.to_json_file(str(tmp_path / "cut.otio"))
 
     assert read(tmp_path / "cut.otio").timing.rate == Fraction(30000, 1001)
+
+
+def test_the_tracks_of_an_earlier_run_do_not_say_who_wrote_the_cut():
+    timeline = otio.schema.Timeline("t")
+    own = otio.schema.Track("FX", kind=otio.schema.TrackKind.Audio)
+    own.metadata["otio_v2a"] = {"generated": True}
+    own.metadata["PremierePro_OTIO"] = {"AudioChannels": []}
+    timeline.tracks.append(own)
+    assert detect(timeline, lengths=lambda rule: []).host is Host.PLAIN
+    del own.metadata["otio_v2a"]
+    assert detect(timeline, lengths=lambda rule: []).host is Host.PREMIERE
