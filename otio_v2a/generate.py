@@ -13,7 +13,8 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from otio_v2a import cues, jobs, prompts, runner, stems, takes, targets, timeline
+from otio_v2a import cues, jobs, loading, prompts, runner, stems, takes, targets, timeline
+from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError
 from otio_v2a.events import RunEvent
 from otio_v2a.jobs import Plan, PlanOptions
@@ -137,7 +138,7 @@ def prepare(
     targets.refuse_fatal(losses)
     sheets = tuple(cue for path in options.cue_sheets for cue in cues.load_cues(path))
     asks = prompts.resolve(cut.spans, flags=options.flags, cues=sheets, timing=cut.timing)
-    notes = [*cut.notes, *cues.unmatched(sheets, cut.spans, timing=cut.timing)]
+    notes = [*cut.notes, *_left_out(cut, options.out, asks), *cues.unmatched(sheets, cut.spans, timing=cut.timing)]
     shots = None
     if options.find_shots and asks:
         asked = tuple({ask.span.clip_id: ask.span for ask in asks}.values())
@@ -205,6 +206,19 @@ def produce(
 def _media_base(cut: Cut) -> Path:
     """Folder where the cut's relative media paths start."""
     return cut.media_base or cut.path.parent
+
+
+def _left_out(cut: Cut, out: Path, asks: Sequence[Ask]) -> list[str]:
+    """What an earlier run made and this one, which starts from the cut itself, will not have."""
+    if out.suffix != ".otio" or out.resolve() == cut.path.resolve() or not out.is_file():
+        return []
+    try:
+        earlier, _ = loading.load(out)
+    except CutError:
+        return []
+    before = {str(track.metadata["otio_v2a"].get("role")) for track in earlier.tracks if is_generated(track)}
+    left = sorted(before - {str(ask.prompt.role) for ask in asks})
+    return [f"{out.name} has {', '.join(left)} of an earlier run; to keep it, generate from {out.name}"] if left else []
 
 
 def _refuse_to_overwrite(cut: Cut, out: Path) -> None:

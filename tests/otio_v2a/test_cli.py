@@ -258,3 +258,14 @@ def test_what_is_delivered_carries_a_mark_that_detect_finds_and_reads_the_cut_al
     bare = next(cut.parent.glob("reel_v2a.otio.v2a/takes/??/*.wav"))
     assert cli.main(["detect", str(bare)]) == 1
     assert "not detected" in capsys.readouterr().out
+
+
+def test_starting_over_from_the_cut_says_what_an_earlier_run_had_and_from_its_timeline_keeps_it(cut, capsys):
+    assert _generate(cut) == 0
+    capsys.readouterr()
+    out = cut.with_name("reel_v2a.otio")
+    assert _generate(out, "--roles", "FX", "--seed", "5") == 0
+    assert [track.metadata["otio_v2a"]["role"] for track in _own_tracks(out)] == ["AMB", "FX"]
+    assert "earlier run" not in capsys.readouterr().err
+    assert _generate(cut, "--roles", "FX") == 0
+    assert "reel_v2a.otio has AMB of an earlier run" in capsys.readouterr().err
