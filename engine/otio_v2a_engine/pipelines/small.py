@@ -131,6 +131,9 @@ class SmallEngine:
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
         vectors, _ = self._encoder(maps.to(self._device), cuts.to(self._device))
+        if request.prompt.role is Role.AMB:
+            # A background belongs to the place, not to single events: it sees the window as a whole.
+            vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         text, negative = request.prompt.text.strip(), request.prompt.negative_text.strip()
         embeddings = self._sentences.embed([text or " ", negative or " "]).to(self._device)
         role = torch.full((2,), _ROLES.index(request.prompt.role), device=self._device)
