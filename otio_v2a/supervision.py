@@ -37,6 +37,8 @@ def pump(
         finally:
             messages.put(None)
 
+    if cancelled():  # before anything begins, so that nothing does
+        stop.cancel.set()
     thread = threading.Thread(target=supervise, name="run")
     thread.start()
     over = False
