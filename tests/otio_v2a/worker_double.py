@@ -1,9 +1,10 @@
 """A worker of the wire protocol that renders a known signal and misbehaves on request; run as a program.
 
 The prompt's text says how: "slow 0.5" sleeps so long in steps, "fail MESSAGE" fails, "crash" kills itself, "crash once
-PATH" does so until PATH exists, "hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
+PATH" does so until PATH exists, "meet 3 DIR" waits until three processes have come to DIR,
+"hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
 "wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message.
-Every request that was rendered is appended to $DOUBLE_LOG as a line.
+Every request that was rendered is appended to $DOUBLE_LOG as a line, every process at its start to $DOUBLE_PIDS.
 """
 
 import os
@@ -50,6 +51,14 @@ def _wait(command_id: str, seconds: float) -> bool:
     return False
 
 
+def _meet(count: int, folder: Path) -> None:
+    """Wait until so many processes have come to a folder; 60 s at most."""
+    (folder / str(os.getpid())).touch()
+    end = time.monotonic() + 60
+    while len(list(folder.iterdir())) < count and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def _render(command: wire.Render) -> wire.Event:
     words = command.request.prompt.text.split()
     verb = " ".join(words[:1])
@@ -66,6 +75,8 @@ def _render(command: wire.Render) -> wire.Event:
                     Path(words[2]).touch()
                 sys.stderr.write("about to run out of memory\n")
                 os.kill(os.getpid(), signal.SIGKILL)
+            if verb == "meet":
+                _meet(int(words[1]), Path(words[2]))
             if verb in ("hang", "stubborn"):
                 time.sleep(3600)
             if verb == "wait" and _wait(command.id, float(words[1])):
@@ -91,6 +102,9 @@ def _render(command: wire.Render) -> wire.Event:
 
 def main() -> None:
     threading.Thread(target=_read, daemon=True).start()
+    if "DOUBLE_PIDS" in os.environ:
+        with open(os.environ["DOUBLE_PIDS"], "a") as log:
+            log.write(f"{os.getpid()}\n")
     _say(wire.Ready(os.getpid()))
     while True:
         command = _commands.get()
