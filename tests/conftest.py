@@ -18,9 +18,10 @@ REPO = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keys that tests make do not go into the user's own folder, in worker processes neither."""
+    """Keys and unpacked bundles of tests do not go into the user's own folders, in worker processes neither."""
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
 

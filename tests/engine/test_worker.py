@@ -103,6 +103,16 @@ def render_of(movie: Path, out_path: Path, *, id: str = "job", seconds: float = 
 
 
 HOUR = 3600.0
+ENDS_WITHIN_S = 60
+"""Longest wait for a process that is about to end: a busy machine may be slow, a worker that hangs stays for ever."""
+
+PATIENT = """
+import sys
+from otio_v2a_engine import worker, worker_io
+
+worker_io._GRACE_S = 3600  # an end by force is then no end at all: status 0 is the worker's own
+sys.exit(worker.main())
+"""
 
 
 def test_the_first_event_says_that_it_listens(start: Callable[..., Host]) -> None:
@@ -148,11 +158,11 @@ def test_a_running_render_is_cancelled_and_leaves_nothing(
     host = start()
     host.send(render_of(movie, tmp_path / "take.wav", seconds=HOUR))
     host.until(wire.Advanced)
-    asked = time.monotonic()
     host.send(wire.Cancel("job"))
     failed = host.until(wire.Failed)
-    assert time.monotonic() - asked < 2
     assert (failed.id, failed.kind) == ("job", "Cancelled")
+    last = [event for line in host.lines if isinstance(event := wire.decode_event(line), wire.Advanced)][-1]
+    assert last.done < last.total
     assert not list(tmp_path.glob("take*"))
     host.send(render_of(movie, tmp_path / "next.wav"))
     host.until(wire.Finished)
@@ -163,13 +173,15 @@ def test_a_waiting_command_is_cancelled_at_once_and_the_running_one_goes_on(
 ) -> None:
     host = start()
     host.send(
-        render_of(movie, tmp_path / "a.wav", id="a", seconds=30),
+        render_of(movie, tmp_path / "a.wav", id="a", seconds=HOUR),
         render_of(movie, tmp_path / "b.wav", id="b"),
         wire.Cancel("b"),
         wire.Cancel("unknown"),
     )
     assert host.until(wire.Failed).id == "b"
-    assert host.until(wire.Finished).id == "a"
+    assert host.until(wire.Advanced).id == "a"
+    host.send(wire.Cancel("a"))
+    assert host.until(wire.Failed).id == "a"
     host.send(render_of(movie, tmp_path / "b.wav", id="b"))
     assert host.until(wire.Finished).id == "b"
 
@@ -335,8 +347,9 @@ def test_an_engine_stays_loaded_between_jobs_and_is_closed_at_the_end(
     for number in range(3):
         host.send(render_of(movie, tmp_path / f"{number}.wav"))
         host.until(wire.Finished)
+    host.send(wire.Quit())
     host.end_input()
-    assert host.process.wait(timeout=5) == 0
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 0
     log = host.log_path.read_text()
     assert (log.count("loaded on cpu"), log.count("closed")) == (1, 1)
 
@@ -376,19 +389,19 @@ def test_warnings_of_the_engine_reach_the_user_and_others_the_log(
 
 
 def test_it_ends_when_its_input_ends(start: Callable[..., Host]) -> None:
-    host = start()
+    host = start(script=PATIENT)
     host.end_input()
-    assert host.process.wait(timeout=5) == 0
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 0
 
 
 def test_it_ends_in_the_middle_of_a_render_when_its_input_ends(
     start: Callable[..., Host], movie: Path, tmp_path: Path
 ) -> None:
-    host = start()
+    host = start(script=PATIENT)
     host.send(render_of(movie, tmp_path / "take.wav", seconds=HOUR))
     host.until(wire.Advanced)
     host.end_input()
-    assert host.process.wait(timeout=5) == 0
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 0
     assert not list(tmp_path.glob("take*"))
 
 
@@ -397,7 +410,7 @@ def test_it_ends_even_when_the_engine_does_not_listen(start: Callable[..., Host]
     host.send(render_of(movie, tmp_path / "take.wav", prompt=PromptSpec("stuck")))
     host.until(wire.Advanced)
     host.end_input()
-    assert host.process.wait(timeout=6) == 1
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 1
     assert not list(tmp_path.glob("take*"))
 
 
@@ -411,7 +424,7 @@ def test_a_polite_signal_ends_it_without_leaving_a_part(
     os.kill(host.process.pid, signal.SIGINT)
     host.until(wire.Advanced)
     os.kill(host.process.pid, signal.SIGTERM)
-    host.process.wait(timeout=5)
+    host.process.wait(timeout=ENDS_WITHIN_S)
     assert not list(tmp_path.glob("take*"))
 
 
@@ -438,7 +451,7 @@ def test_it_ends_when_its_parent_dies_although_the_pipe_stays_open(tmp_path: Pat
     )
     pid = int(parent.stdout)
     try:
-        deadline = time.monotonic() + 6
+        deadline = time.monotonic() + ENDS_WITHIN_S
         while _is_running(pid):
             assert time.monotonic() < deadline, "the worker outlived its parent"
             time.sleep(0.05)
@@ -465,10 +478,15 @@ def test_quit_ends_it_after_the_commands_before_it(start: Callable[..., Host], m
         render_of(movie, tmp_path / "c.wav", id="c"),
     )
     host.end_input()
-    assert host.until(wire.Failed).id == "c"
-    assert host.until(wire.Finished).id == "a"
-    assert host.until(wire.Finished).id == "b"
-    assert host.process.wait(timeout=5) == 0
+    last = []
+    while len(last) < 3:
+        event = host.event()
+        if isinstance(event, wire.Finished | wire.Failed):
+            last.append((event.id, type(event)))
+    # When the refusal comes in between depends on how fast the first render is.
+    assert [pair for pair in last if pair[0] != "c"] == [("a", wire.Finished), ("b", wire.Finished)]
+    assert ("c", wire.Failed) in last
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 0
 
 
 def test_neither_torch_nor_a_network_is_touched_by_an_engine_that_needs_none(
@@ -485,7 +503,7 @@ def test_neither_torch_nor_a_network_is_touched_by_an_engine_that_needs_none(
     host = start("--threads", "2", script=script)
     host.send(render_of(movie, tmp_path / "take.wav"), wire.Quit())
     host.until(wire.Finished)
-    assert host.process.wait(timeout=5) == 0
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 0
     log = host.log_path.read_text()
     assert "heavy: [] offline: 1 1" in log
     assert "threads: 2" in log

@@ -31,7 +31,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-SETTINGS = WorkerSettings(command=(sys.executable, str(Path(__file__).with_name("worker_double.py"))))
+# A worker that does not heed its cancel is never killed for it: the test would hang.
+SETTINGS = WorkerSettings(
+    command=(sys.executable, str(Path(__file__).with_name("worker_double.py"))), cancel_grace_s=3600.0
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +92,11 @@ def test_the_cluster_makes_the_same_takes_as_this_machine(tmp_path, store, clust
 
 @needs_dask
 def test_a_cancelled_cluster_run_keeps_what_is_finished(tmp_path, store, cluster):
-    made = make_plan(tmp_path, "rain", "wait 60", "wait 60", "wind")
+    made = make_plan(tmp_path, "rain", "wait 3600", "wait 3600", "wind")
     report = go(made, store, cluster, cancelled=lambda: len(list(store.takes())) == 1)
     assert report.cancelled
     assert [take.clip_id for take in report.takes] == ["c1"]
     assert report.left == 3
-    assert report.seconds < 40
 
 
 @needs_dask

@@ -1,10 +1,11 @@
 """A worker of the wire protocol that renders a known signal and misbehaves on request; run as a program.
 
 The prompt's text says how: "slow 0.5" sleeps so long in steps, "fail MESSAGE" fails, "crash" kills itself, "crash once
-PATH" does so until PATH exists, "meet 3 DIR" waits until three processes have come to DIR,
-"hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
+PATH" does so until PATH exists, "meet 3 DIR" waits until three processes have come to DIR, "hold PATH" waits until PATH
+exists, "hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
 "wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message.
-Every request that was rendered is appended to $DOUBLE_LOG as a line, every process at its start to $DOUBLE_PIDS.
+Every request that was rendered is appended to $DOUBLE_LOG as a line, every process at its start to $DOUBLE_PIDS, every
+cancel to $DOUBLE_CANCELS.
 """
 
 import os
@@ -35,10 +36,18 @@ def _read() -> None:
         command = wire.decode_command(line)
         if isinstance(command, wire.Cancel):
             _cancelled.add(command.id)
+            _note("DOUBLE_CANCELS", command.id)
         else:
             _commands.put(command)
     # The host is gone: nobody wants the rest.
     os._exit(0)
+
+
+def _note(variable: str, line: str) -> None:
+    """Append a line to the file that an environment variable names, if it does."""
+    if variable in os.environ:
+        with open(os.environ[variable], "a") as log:
+            log.write(f"{line}\n")
 
 
 def _wait(command_id: str, seconds: float) -> bool:
@@ -77,6 +86,9 @@ def _render(command: wire.Render) -> wire.Event:
                 os.kill(os.getpid(), signal.SIGKILL)
             if verb == "meet":
                 _meet(int(words[1]), Path(words[2]))
+            if verb == "hold":
+                while not Path(words[1]).exists():
+                    time.sleep(0.02)
             if verb in ("hang", "stubborn"):
                 time.sleep(3600)
             if verb == "wait" and _wait(command.id, float(words[1])):
@@ -90,9 +102,7 @@ def _render(command: wire.Render) -> wire.Event:
     rng = np.random.default_rng(request.seed)
     samples = rng.uniform(-0.1, 0.1, (n_samples, request.channels)).astype(np.float32)
     soundfile.write(command.out_path, samples, request.sample_rate, subtype="FLOAT", format="WAV")
-    if "DOUBLE_LOG" in os.environ:
-        with open(os.environ["DOUBLE_LOG"], "a") as log:
-            log.write(f"{request.prompt.role} {request.seed} {os.getpid()}\n")
+    _note("DOUBLE_LOG", f"{request.prompt.role} {request.seed} {os.getpid()}")
     version = "other" if verb == "version" else "1"
     warnings = ("the prompt is unusual",) if verb == "unusual" else ()
     return wire.Finished(
@@ -102,9 +112,7 @@ def _render(command: wire.Render) -> wire.Event:
 
 def main() -> None:
     threading.Thread(target=_read, daemon=True).start()
-    if "DOUBLE_PIDS" in os.environ:
-        with open(os.environ["DOUBLE_PIDS"], "a") as log:
-            log.write(f"{os.getpid()}\n")
+    _note("DOUBLE_PIDS", str(os.getpid()))
     _say(wire.Ready(os.getpid()))
     while True:
         command = _commands.get()
