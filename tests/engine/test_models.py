@@ -1,5 +1,6 @@
 """The networks and the signal chain around them, each on its own."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import LATENT_DIM, PcaCodec, fit_pca
-from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import CEILING, limit
 from otio_v2a_engine.models.mel import FLOOR, HOP, MEL_BANDS, SAMPLE_RATE, filterbank, log_mel
 from otio_v2a_engine.models.motion import cut_flags, motion_maps, token_times
@@ -83,6 +84,7 @@ def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = Tru
         role=torch.zeros(batch, dtype=torch.long),
         see=torch.full((batch,), see),
         read=torch.full((batch,), read),
+        events=torch.zeros(batch, n_tokens, EVENT_SLOTS + 1),
     )
 
 
@@ -104,8 +106,15 @@ def test_flow_model_does_not_see_a_picture_or_read_a_text_that_is_dropped() -> N
     model, x, t = _alive(FlowModel(TINY)), torch.randn(1, 9, 8), torch.rand(1)
     one, other = _conditions(1, 9), _conditions(1, 9)
     assert not torch.allclose(model(x, t, one), model(x, t, other))
-    blind = [model(x, t, Conditions(c.picture, c.text, c.role, ~c.see, ~c.read)) for c in (one, other)]
+    blind = [model(x, t, replace(c, see=~c.see, read=~c.read)) for c in (one, other)]
     assert torch.equal(*blind)
+
+
+def test_flow_model_hears_of_events() -> None:
+    model, x, t, told = _alive(FlowModel(TINY)), torch.randn(1, 9, 8), torch.rand(1), _conditions(1, 9)
+    events = told.events.clone()
+    events[0, 4, 2] = events[0, :, EVENT_SLOTS] = 1.0
+    assert not torch.allclose(model(x, t, told), model(x, t, replace(told, events=events)))
 
 
 def test_picture_encoder_has_one_vector_and_four_onset_slots_a_token() -> None:

@@ -18,7 +18,7 @@ from otio_v2a_engine.training.vocoder import train as train_vocoder
 from otio_v2a_engine.weights import read_weights
 
 TINY = FlowConfig(width=32, heads=2, layers=1, picture=16)
-RUN = FlowRun(steps=40, tokens=200, windows=(50,), rate=3e-2, model=TINY)
+RUN = FlowRun(steps=40, cooldown=40, tokens=200, windows=(50,), rate=3e-2, model=TINY)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_shard_is_the_same_when_it_is_made_again_and_is_not_made_twice(runs: P
 
 
 def test_training_lowers_the_loss(runs: Path) -> None:
-    _train(runs, "learns", 100)
+    _train(runs, "learns", 150, cooldown=100)
     rows = (runs / "learns" / "flow.csv").read_text().splitlines()
     first, last = (float(row.split(",")[1]) for row in (rows[1], rows[-1]))
     assert last < 0.95 * first

@@ -1,6 +1,7 @@
 """The model that makes sound latents from noise, picture and text: a diffusion transformer for a rectified flow.
 
     motion maps -> PictureEncoder -> one vector a token --+
+    events, where they are known -------------------------+
     noise, time, role, text ------------------------------+-> FlowModel -> velocity
 
 One token is 40 ms. Nothing here knows of seconds, files or guidance (`sampling.py`).
@@ -14,7 +15,10 @@ from torch.nn import functional as F
 
 from otio_v2a_engine.models.motion import MAPS
 
-__all__ = ["Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
+__all__ = ["EVENT_SLOTS", "Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
+
+EVENT_SLOTS = 4
+"""10 ms slots of a token in which an event can begin."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Conditions:
         role: `(B,)` index.
         see: `(B,)` bool; False drops the picture.
         read: `(B,)` bool; False drops the text.
+        events: `(B, T, 5)`: how surely an event begins in each 10 ms slot, and whether the events are known at all
+            (1) or the model finds them in the picture (0, and no slots).
     """
 
     picture: Tensor
@@ -55,6 +61,7 @@ class Conditions:
     role: Tensor
     see: Tensor
     read: Tensor
+    events: Tensor
 
 
 class _TemporalBlock(nn.Module):
@@ -94,7 +101,7 @@ class PictureEncoder(nn.Module):
         self.cut = nn.Parameter(torch.zeros(width))
         self.blocks = nn.ModuleList(_TemporalBlock(width, dilation) for dilation in (1, 2, 1, 4))
         self.norm = nn.LayerNorm(width)
-        self.onsets = nn.Linear(width, 4)
+        self.onsets = nn.Linear(width, EVENT_SLOTS)
 
     def forward(self, maps: Tensor, cuts: Tensor) -> tuple[Tensor, Tensor]:
         """Look.
@@ -163,6 +170,7 @@ class FlowModel(nn.Module):
         self.embed = nn.Linear(config.latent, width)
         self.picture = nn.Linear(config.picture, width)
         self.no_picture = nn.Parameter(torch.zeros(width))
+        self.events = nn.Linear(EVENT_SLOTS + 1, width, bias=False)
         self.time = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
         self.text = nn.Sequential(nn.Linear(config.text, width), nn.SiLU(), nn.Linear(width, width))
         self.no_text = nn.Parameter(torch.zeros(width))
@@ -173,6 +181,7 @@ class FlowModel(nn.Module):
         for layer in (self.modulation, self.head):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.events.weight)
         first = self.text[0]
         assert isinstance(first, nn.Linear)
         nn.init.normal_(first.weight, std=1.0)  # a sentence embedding has norm 1, so 0.05 a number
@@ -196,7 +205,7 @@ class FlowModel(nn.Module):
         seen = torch.where(conditions.see[:, None, None], self.picture(conditions.picture), self.no_picture)
         condition = self.modulation(F.silu(c)).view(-1, 6, self.config.width)
         cos, sin = self._positions(x.shape[1], x.device)
-        h = self.embed(x) + seen
+        h = self.embed(x) + seen + self.events(conditions.events)
         for block in self.blocks:
             h = block(h, condition, cos, sin)
         velocity: Tensor = self.head(F.layer_norm(h, (self.config.width,)))

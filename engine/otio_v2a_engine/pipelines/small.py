@@ -6,7 +6,7 @@ seed ---> noise --------------------+
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from otio_v2a_engine import sampling
 from otio_v2a_engine.conditioning import SentenceEncoder, see
 from otio_v2a_engine.contract import Cancelled, EngineInfo, Progress, RenderedAudio, RenderRequest, Role, WeightsError
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
-from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP
 from otio_v2a_engine.models.refine import refine
@@ -144,8 +144,9 @@ class SmallEngine:
             role=role,
             see=torch.tensor([True, False], device=self._device),
             read=torch.tensor([bool(text), bool(negative)], device=self._device),
+            events=torch.zeros(2, maps.shape[1], EVENT_SLOTS + 1, device=self._device),
         )
-        first = Conditions(both.picture[:1], both.text[:1], both.role[:1], both.see[:1], both.read[:1])
+        first = Conditions(*(getattr(both, each.name)[:1] for each in fields(both)))
 
         def velocity(x: Tensor, t: float) -> Tensor:
             if scale == 1.0:

@@ -56,6 +56,7 @@ class Act:
     events: tuple[Event, ...] = ()
     span: Span | None = None
     shake: Floats | None = None
+    forward: Floats | None = None
 
 
 def times_of(n: int) -> Floats:

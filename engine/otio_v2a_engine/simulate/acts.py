@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from otio_v2a_engine.simulate.acting import Act, Rng
+from otio_v2a_engine.simulate.acts_contact import approach, pendulum, place, rebound, topple
 from otio_v2a_engine.simulate.acts_hits import (
     blast,
     bounce,
@@ -21,12 +22,14 @@ from otio_v2a_engine.simulate.acts_lasting import flame, flutter, machine, pour,
 
 __all__ = ["ACTS"]
 
-_struck: tuple[Callable[[Rng, int], Act], ...] = (strike, strike, bounce, clap)
+_struck: tuple[Callable[[Rng, int], Act], ...] = (
+    strike, strike, bounce, bounce, clap, pendulum, rebound, topple, place, place
+)  # fmt: skip
 
 ACTS: dict[str, tuple[Callable[[Rng, int], Act], ...]] = {
-    "steps": (walk, walk, walk, tread),
+    "steps": (walk, walk, approach, approach, tread),
     "metal": _struck, "glass": _struck, "wood": _struck, "stone": _struck, "plastic": _struck,
-    "rubber": (bounce, bounce, juggle, juggle, strike), "drum": (strike, fingers),
+    "rubber": (bounce, bounce, juggle, juggle, strike, rebound), "drum": (strike, fingers),
     "snare": (strike,), "cymbal": (strike,),
     "bell": (strike,), "punch": (strike, clap, bounce), "door": (door, door, strike), "clap": (clap,),
     "explosion": (blast,), "gunshot": (blast,), "swoosh": (sweep,),

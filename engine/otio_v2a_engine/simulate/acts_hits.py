@@ -201,7 +201,8 @@ def tread(rng: Rng, n: int) -> Act:
     footfalls = [float(time) for time in np.arange(start + step_s, seconds - 0.02, step_s)]
     phase = np.clip(t - start, 0, None) / step_s
     shake = (rng.uniform(1.0, 3.5) * np.abs(np.sin(np.pi * phase))).astype(np.float32)
-    return Act((), events_at(footfalls, rng, ASPECT / 2), shake=shake)
+    forward = (rng.uniform(0.05, 0.35) * phase).astype(np.float32) if rng.random() < 0.75 else None
+    return Act((), events_at(footfalls, rng, ASPECT / 2), shake=shake, forward=forward)
 
 
 def door(rng: Rng, n: int) -> Act:

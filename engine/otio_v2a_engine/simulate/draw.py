@@ -30,6 +30,7 @@ class Actor:
         alpha: opacity.
         colour: RGB 0..1.
         roundness: 0 is a box, 1 an ellipse or capsule.
+        grain: `(16, 16)` texture that moves with the body, added to its colour; None for a plain one.
     """
 
     x: Floats
@@ -40,14 +41,21 @@ class Actor:
     alpha: Floats
     colour: tuple[float, float, float]
     roundness: float
+    grain: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Offset of the view in pixels, `(n,)` each at TRACK_RATE."""
+    """How the view moves; tracks are `(n,)` at TRACK_RATE.
+
+    Attributes:
+        dx, dy: offset in pixels.
+        forward: how often the camera has come twice as near to everything; None stands still. Bodies stay as they are.
+    """
 
     dx: Floats
     dy: Floats
+    forward: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,26 @@ def background(rng: np.random.Generator) -> Floats:
     return np.clip(picture, 0, 1)
 
 
+def _ahead(picture: Floats, camera: Camera, indices: npt.NDArray[np.int64]) -> Floats:
+    """The backdrop seen by a camera that goes forward: two scales of it, an octave apart, cross-faded for ever."""
+    assert camera.forward is not None
+    height, width = picture.shape[:2]
+    rows, columns = np.arange(HEIGHT) - 0.42 * HEIGHT, np.arange(WIDTH) - 0.5 * WIDTH
+    frames = np.zeros((len(indices), HEIGHT, WIDTH, 3), np.float32)
+    for i, index in enumerate(indices):
+        octaves, phase = divmod(float(camera.forward[index]), 1.0)
+        for layer, weight in ((0, 1.0 - phase), (1, phase)):
+            scale = 2.0 ** (phase - layer)
+            turn = 37 * (int(octaves) + layer)  # each octave shows another part of the backdrop
+            y = ((rows + camera.dy[index]) / scale + turn).round().astype(int) % height
+            x = ((columns + camera.dx[index]) / scale + turn).round().astype(int) % width
+            frames[i] += weight * picture[y[:, None], x[None, :]]
+    return frames
+
+
 def _backdrop(picture: Floats, camera: Camera, indices: npt.NDArray[np.int64]) -> Floats:
+    if camera.forward is not None:
+        return _ahead(picture, camera, indices)
     dx = np.clip(camera.dx[indices], -_MARGIN + 1, _MARGIN - 2)
     dy = np.clip(camera.dy[indices], -_MARGIN + 1, _MARGIN - 2)
     frames = np.empty((len(indices), HEIGHT, WIDTH, 3), np.float32)
@@ -138,11 +165,17 @@ def _paint(frames: Floats, actor: Actor, camera: Camera, indices: npt.NDArray[np
     py = (grid[None, :] + (corner_y - y)[:, None])[:, :, None]
     cos, sin = np.cos(actor.angle[indices])[:, None, None], np.sin(actor.angle[indices])[:, None, None]
     radius = actor.roundness * np.minimum(w, h)[:, None, None]
-    qx = np.abs(px * cos + py * sin) - (w[:, None, None] - radius)
-    qy = np.abs(py * cos - px * sin) - (h[:, None, None] - radius)
+    along, across = px * cos + py * sin, py * cos - px * sin
+    qx = np.abs(along) - (w[:, None, None] - radius)
+    qy = np.abs(across) - (h[:, None, None] - radius)
     distance = np.hypot(qx.clip(0), qy.clip(0)) + np.minimum(np.maximum(qx, qy), 0) - radius
     cover = (0.5 - distance).clip(0, 1) * actor.alpha[indices][:, None, None]
-    shade = np.array(actor.colour, np.float32)
+    shade: Floats = np.array(actor.colour, np.float32)
+    shades: Floats | None = None
+    if actor.grain is not None:
+        u = (8 + 8 * along / np.maximum(w, 0.5)[:, None, None]).astype(int).clip(0, 15)
+        v = (8 + 8 * across / np.maximum(h, 0.5)[:, None, None]).astype(int).clip(0, 15)
+        shades = shade + actor.grain[v, u][..., None]
     for i in range(len(indices)):
         if actor.alpha[indices[i]] <= 0:
             continue
@@ -153,6 +186,9 @@ def _paint(frames: Floats, actor: Actor, camera: Camera, indices: npt.NDArray[np
             continue
         region = frames[i, y0 + top : y0 + low, x0 + left : x0 + right]
         mask = cover[i, top:low, left:right, None]
+        if shades is not None:
+            shade = shades[i, top:low, left:right]
+            shade = shade[:, :, None] if still else shade
         region += (mask[..., None] if still else mask) * (shade - region)
 
 

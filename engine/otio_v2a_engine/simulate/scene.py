@@ -1,6 +1,7 @@
 """A scene: silent frames, the true events, and one true stem per role, all from one seed. Knows no network."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,11 +12,12 @@ from otio_v2a_engine.models.mel import SAMPLE_RATE
 from otio_v2a_engine.simulate import synth
 from otio_v2a_engine.simulate.acting import Act
 from otio_v2a_engine.simulate.acts import ACTS
+from otio_v2a_engine.simulate.acts_contact import slow_motion
 from otio_v2a_engine.simulate.acts_lasting import distractor
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
-from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS, Family
 
 __all__ = ["Scene", "SceneEvent", "make_scene"]
 
@@ -115,7 +117,7 @@ def _sound(name: str, act: Act, n_samples: int, bank: Bank, rng: Rng) -> tuple[S
     return (out * (10 ** (peak_db / 20) / peak) if peak > 0 else out), tuple(events), label
 
 
-def _camera(rng: Rng, n: int, shake: npt.NDArray[np.float32] | None) -> Camera:
+def _camera(rng: Rng, n: int, acts: Sequence[Act]) -> Camera:
     t = np.arange(n, dtype=np.float32) / TRACK_RATE
     dx, dy = np.zeros(n, np.float32), np.zeros(n, np.float32)
     style = rng.random()
@@ -128,9 +130,38 @@ def _camera(rng: Rng, n: int, shake: npt.NDArray[np.float32] | None) -> Camera:
     elif style < 0.4:  # pan
         dx += rng.uniform(-3, 3) * t
         dy += rng.uniform(-1, 1) * t
-    if shake is not None:
-        dy += shake
-    return Camera(dx, dy)
+    for act in acts:
+        if act.shake is not None:
+            dy += act.shake
+    forward = next((act.forward for act in acts if act.forward is not None), None)
+    if forward is None and style > 0.96:  # a silent ride
+        forward = (rng.uniform(-0.5, 0.5) * t).astype(np.float32)
+    return Camera(dx, dy, forward)
+
+
+def _perform(rng: Rng, n: int, name: str) -> Act:
+    """One of the acts that show a kind of sound; now and then in slow motion; some bodies have a texture."""
+    choices = ACTS["steps" if name.startswith("steps") else name]
+    act = choices[int(rng.integers(len(choices)))]
+    if KINDS[name].family is Family.HIT and rng.random() < 0.08:
+        factor = rng.uniform(1.4, 3.0)
+        return slow_motion(act(rng, int(n / factor) + 1), factor, n)
+    return act(rng, n)
+
+
+def _textured(rng: Rng, act: Act) -> Act:
+    """The act with a texture on some of its bodies."""
+    if rng.random() < 0.4:
+        return act
+    contrast = rng.uniform(0.05, 0.4)
+
+    def texture() -> npt.NDArray[np.float32]:
+        coarse, fine = rng.standard_normal((4, 4)), rng.standard_normal((16, 16))
+        return (contrast * (0.6 * np.kron(coarse, np.ones((4, 4))) + 0.5 * fine)).astype(np.float32)
+
+    return replace(
+        act, actors=tuple(replace(body, grain=texture()) if rng.random() < 0.7 else body for body in act.actors)
+    )
 
 
 def _look(rng: Rng) -> Look:
@@ -155,23 +186,20 @@ def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank) -> _Shot:
     events: list[SceneEvent] = []
     kinds: list[str] = []
     captions: list[str] = []
-    shake = None
     for _ in range(count):
         name = _choose_kind(rng, bank)
-        choices = ACTS["steps" if name.startswith("steps") else name]
-        act = choices[int(rng.integers(len(choices)))](rng, n_track)
+        act = _perform(rng, n_track, name)
         sound, onsets, label = _sound(name, act, n_samples, bank, rng)
         fx += sound
         events += onsets
         acts.append(act)
         kinds.append(name)
         captions.append(_caption(name, label, rng))
-        shake = act.shake if act.shake is not None else shake
     if still:
         captions.append(_caption(str(rng.choice([kind.name for kind in (*STEPS, *HITS)])), "", rng))
     return _Shot(
-        acts=tuple(acts),
-        camera=_camera(rng, n_track, shake),
+        acts=tuple(_textured(rng, act) for act in acts),
+        camera=_camera(rng, n_track, acts),
         picture=background(rng),
         fx=fx,
         events=tuple(sorted(events, key=lambda event: event.sample)),

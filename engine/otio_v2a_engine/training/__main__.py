@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=1 if name == "vocoder" else 3)
     for name in ("encoder", "flow"):
         commands.choices[name].add_argument("--tokens", type=int, default=2400, help="tokens a step")
+        commands.choices[name].add_argument("--restart", type=int, default=0, help="step at which this phase began")
+        commands.choices[name].add_argument("--cooldown", type=int, default=2000, help="last steps, of a falling rate")
         commands.choices[name].add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
         commands.choices[name].add_argument("--layers", type=int, default=4)
         commands.choices[name].add_argument("--width", type=int, default=256)
@@ -112,7 +114,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.command in ("encoder", "flow"):
         config = FlowConfig(layers=args.layers, width=args.width)
         flow_run = flow_training.FlowRun(
-            steps=args.steps, tokens=args.tokens, rate=args.rate, seed=args.seed, model=config
+            steps=args.steps,
+            restart=args.restart,
+            cooldown=args.cooldown,
+            tokens=args.tokens,
+            rate=args.rate,
+            seed=args.seed,
+            model=config,
         )
         flow_training.train(
             flow_run,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import PcaCodec, fit_pca
-from otio_v2a_engine.models.flow import Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.training import checkpoint, shards
 
 __all__ = ["ROLES", "FlowRun", "Small", "load_codec", "train"]
@@ -30,23 +30,35 @@ class FlowRun:
 
     Attributes:
         steps: steps in all, for the schedule of the learning rate.
+        restart: step at which this phase began; the rate warms up from there over 300 steps.
+        cooldown: last steps, over which the rate falls to nothing; before them it is constant.
         tokens: tokens a step; a batch is this divided by the window's tokens.
         windows: lengths of window in tokens, drawn with equal odds.
         rate: highest learning rate.
         fx_share: share of the batch that asks for FX, the rest for AMB.
+        known_share: share of the FX that are told their events.
         onset_weight: weight of the picture encoder's own task, to say where the onsets are.
         seed: of everything.
         model: sizes.
     """
 
     steps: int = 6000
+    restart: int = 0
+    cooldown: int = 2000
     tokens: int = 3200
     windows: tuple[int, ...] = (50, 100, 150, 200)
     rate: float = 1.2e-3
     fx_share: float = 0.72
+    known_share: float = 0.5
     onset_weight: float = 0.3
     seed: int = 3
     model: FlowConfig = field(default_factory=FlowConfig)
+
+
+def _rate(run: FlowRun, step: int) -> float:
+    """Learning rate of a step: warm-up, constant, linear cooldown."""
+    left = (run.steps - step) / run.cooldown if run.cooldown else 1.0
+    return run.rate * min(1.0, (step + 1 - run.restart) / 300) * max(0.01, min(1.0, left))
 
 
 class Small(nn.Module):
@@ -78,6 +90,7 @@ class _Data:
         self.maps: list[Tensor] = []
         self.cuts: list[Tensor] = []
         self.onsets: list[Tensor] = []
+        self.events: list[Tensor] = []
         self.embeddings: dict[str, Tensor] = {}
         self._known = 0
 
@@ -105,9 +118,10 @@ class _Data:
                 slots = torch.zeros(shards.SCENE_TOKENS * 4)
                 index = (torch.tensor(onsets_s) * 100).round().long()
                 slots[index[index < len(slots)]] = 1.0
+                self.events.append(slots.view(-1, EVENT_SLOTS))
                 # A frame is up to half a source frame away from its token: the neighbouring 10 ms count half.
                 near = torch.nn.functional.max_pool1d(slots[None], 3, stride=1, padding=1)[0]
-                self.onsets.append(torch.maximum(slots, 0.5 * near).view(-1, 4))
+                self.onsets.append(torch.maximum(slots, 0.5 * near).view(-1, EVENT_SLOTS))
             self._known += 1
         _log.info("%d scenes, %d captions", len(self), len(self.embeddings))
 
@@ -120,16 +134,24 @@ class _Data:
         starts = rng.integers(0, shards.SCENE_TOKENS - n_tokens + 1, size)
         roles = (rng.random(size) >= run.fx_share).astype(np.int64)
         cut = [slice(int(start), int(start) + n_tokens) for start in starts]
-        maps = torch.stack([self.maps[i][c] for i, c in zip(scenes, cut, strict=True)]).float()
+        known = (roles == 0) & (rng.random(size) < run.known_share)
+        # Some known events come with the picture of another scene: events that are told overrule what is seen.
+        shown = np.where(known & (rng.random(size) < 0.25), rng.integers(0, len(self), size), scenes)
+        maps = torch.stack([self.maps[i][c] for i, c in zip(shown, cut, strict=True)]).float()
         if rng.random() < 0.5:  # mirrored picture
             maps = maps.flip(-1)
             maps[:, :, 3] *= -1
         latents = [self.latents[ROLES[r]][i][c] for i, c, r in zip(scenes, cut, roles, strict=True)]
         texts = [self.embeddings[self.texts[ROLES[r]][i]] for i, r in zip(scenes, roles, strict=True)]
+        events = torch.stack([self.events[i][c] for i, c in zip(scenes, cut, strict=True)])
         drop = rng.random(size)  # 9 % of all both, 9 % the picture alone, 12 % the text alone
+        known &= drop >= 0.09
+        told = torch.from_numpy(known).float()[:, None, None]
         return {
             "maps": maps,
-            "cuts": torch.stack([self.cuts[i][c] for i, c in zip(scenes, cut, strict=True)]).float(),
+            "cuts": torch.stack([self.cuts[i][c] for i, c in zip(shown, cut, strict=True)]).float(),
+            "events": torch.cat([events * told, told.expand(-1, n_tokens, 1)], dim=2),
+            "seen_own": torch.from_numpy(shown == scenes),
             "x1": torch.stack(latents).float(),
             "onsets": torch.stack([self.onsets[i][c] for i, c in zip(scenes, cut, strict=True)]),
             "text": torch.stack(texts),
@@ -152,12 +174,14 @@ def _losses(
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of one step and its parts; with `onset_weight` infinite only the encoder's own task."""
     vectors, onset_logits = model.encoder(batch["maps"], batch["cuts"])
-    onset = _onset_loss(onset_logits, batch["onsets"])
+    onset = _onset_loss(onset_logits[batch["seen_own"]], batch["onsets"][batch["seen_own"]])
     if math.isinf(onset_weight):
         return onset, {"loss": 0.0, "loss_fx": 0.0, "loss_amb": 0.0, "onset_loss": float(onset.detach())}
     t = batch["t"][:, None, None]
     x = (1 - t) * batch["x0"] + t * batch["x1"]
-    conditions = Conditions(vectors, batch["text"], batch["role"], batch["see"], batch["read"])
+    whole = (batch["role"] == ROLES.index(Role.AMB))[:, None, None]  # a background sees its window as a whole
+    vectors = torch.where(whole, vectors.mean(1, keepdim=True), vectors)
+    conditions = Conditions(vectors, batch["text"], batch["role"], batch["see"], batch["read"], batch["events"])
     velocity = model.flow(x, batch["t"], conditions).float()
     each = ((velocity - (batch["x1"] - batch["x0"])) ** 2 * weights).mean((1, 2))
     is_fx = batch["role"] == 0
@@ -203,7 +227,7 @@ def train(
     last = run.steps if until is None else min(until, run.steps)
     while step < last and time.monotonic() - started < minutes * 60:
         for group in optimizer.param_groups:
-            group["lr"] = run.rate * min(1.0, (step + 1) / 300) * max(0.01, 1 - step / run.steps)
+            group["lr"] = _rate(run, step)
         batch = {name: tensor.to(device) for name, tensor in data.batch(run, step).items()}
         with torch.autocast(device, torch.bfloat16):
             loss, parts = _losses(model, batch, weights, math.inf if only_encoder else run.onset_weight)
