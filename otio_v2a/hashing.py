@@ -10,6 +10,7 @@ from functools import lru_cache
 from otio_v2a.media_identity import MediaIdentity
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import EngineInfo, Picture, PromptSpec, RenderRequest, Sampling
+from otio_v2a_engine.weight_folders import version_of
 
 __all__ = ["content_hash", "digest", "picture_text", "sound_text", "spelled"]
 
@@ -52,7 +53,13 @@ def sound_text(prompt: PromptSpec, *, sampling: Sampling, engine: EngineInfo) ->
     heard = _heard(
         prompt, text=engine.takes_text, negative=engine.takes_negative_text, transcript=engine.takes_transcript
     )
-    return f"{spelled(heard)}\n{spelled(sampling)}\n{spelled((engine.name, engine.version))}"
+    return f"{spelled(heard)}\n{_sampling_text(sampling)}\n{spelled((engine.name, version_of(engine)))}"
+
+
+def _sampling_text(sampling: Sampling) -> str:
+    """Sampler settings; options stand after them only when there are any, so that takes made before there were stay."""
+    plain = {key: value for key, value in wire.to_plain(sampling).items() if key != "options" or value}
+    return wire.canonical_json(plain)
 
 
 def picture_text(picture: Picture) -> str:

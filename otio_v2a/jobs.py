@@ -28,6 +28,7 @@ from otio_v2a_engine.contract import (
 )
 from otio_v2a_engine.lengths import position
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
+from otio_v2a_engine.weight_folders import version_of
 
 if TYPE_CHECKING:
     from otio_v2a.timeline import Cut
@@ -281,6 +282,7 @@ class _Planner:
         """Raises PlanError when an engine does not exist or does not fit the options."""
         self._options = options
         self._infos = _engines(options, roles=roles)
+        self._versions = {info.name: version_of(info) for info in self._infos.values()}
         self._identities: dict[MediaFile, MediaIdentity | MediaError] = {}
         # By object, for what thousands of clips share: hashing the fields costs more than all else here.
         self._works: dict[int, tuple[tuple[Ask, ...], _Work]] = {}
@@ -374,7 +376,7 @@ class _Planner:
                         handle_before=before,
                         handle_after=after,
                         engine=info.name,
-                        engine_version=info.version,
+                        engine_version=self._versions[info.name],
                         device=options.device,
                         record_start=extent.start,
                         span_samples=extent.length,

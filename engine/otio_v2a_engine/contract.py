@@ -43,6 +43,7 @@ LONGEST_SPAN_S = 24 * 60 * 60
 
 _SHORTEST_WINDOW = 1000
 """Samples."""
+_OPTION_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _ENGINE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -166,16 +167,29 @@ class Sampling:
     Attributes:
         steps: number of sampler steps.
         guidance: classifier-free guidance scale (1 is none).
+        options: settings of the engine's own, as "name" or "name=value", each name once and declared by the engine.
     """
 
     steps: int | None = None
     guidance: float | None = None
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.steps is not None and not 1 <= self.steps <= 1000:
             raise ValueError(f"steps must be 1 to 1000, not {self.steps}")
         if self.guidance is not None and not 0 <= self.guidance <= 50:
             raise ValueError(f"guidance must be 0 to 50, not {self.guidance}")
+        names = [option.partition("=")[0] for option in self.options]
+        if not all(_OPTION_NAME.fullmatch(name) for name in names) or len(set(names)) < len(names):
+            raise ValueError(f"engine options are name or name=value, each name once, not {', '.join(self.options)}")
+
+    def option(self, name: str) -> str | None:
+        """The value of an engine option: "" when it is named without one, None when it is not named."""
+        for given in self.options:
+            key, _, value = given.partition("=")
+            if key == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True)
@@ -270,6 +284,9 @@ class EngineInfo:
         devices: of "cpu", "cuda", "mps".
         default_steps: sampler steps when a request names none.
         cost_factor: estimated compute seconds per second of sound on two CPU cores; for estimates only.
+        weights_name: kind of the weights folder that the user must have (`weight_folders.py`); empty when the weights
+            ship or there are none.
+        options: names of its own settings in `Sampling.options`.
     """
 
     name: str
@@ -287,6 +304,8 @@ class EngineInfo:
     devices: tuple[str, ...]
     default_steps: int
     cost_factor: float
+    weights_name: str = ""
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ENGINE_NAME.fullmatch(self.name):
@@ -316,6 +335,10 @@ class EngineInfo:
             raise UnsupportedRequest(
                 f"engine {self.name} makes {roles}, not {request.prompt.role}; choose another engine"
             )
+        for option in request.sampling.options:
+            if option.partition("=")[0] not in self.options:
+                known = f"its options are {', '.join(self.options)}" if self.options else "it has none"
+                raise UnsupportedRequest(f"engine {self.name} has no option {option!r}; {known}")
 
 
 class Engine(Protocol):

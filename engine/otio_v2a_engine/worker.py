@@ -33,6 +33,7 @@ from otio_v2a_engine.contract import (
     RenderRequest,
 )
 from otio_v2a_engine.wavfile import OutputError, WavWriter, partial_path
+from otio_v2a_engine.weight_folders import version_of
 from otio_v2a_engine.wire import Advanced, Event, Failed, FindShots, Finished, Ready, Render, ShotsFound
 from otio_v2a_engine.worker_io import Inbox, Outbox, Work, take_streams
 
@@ -220,7 +221,7 @@ class _Bench:
             n_samples=request.n_samples,
             sample_rate=request.sample_rate,
             channels=request.channels,
-            engine_version=engine.info.version,
+            engine_version=version_of(engine.info),
             seconds=time.perf_counter() - started,
             engine_seconds=engine.seconds,
             warnings=_for_the_user(caught),

@@ -311,6 +311,7 @@ CHANGES = {
     "seed": {"request": replace(REQUEST, seed=4)},
     "sampling.steps": {"request": replace(REQUEST, sampling=Sampling(5, 2.0))},
     "sampling.guidance": {"request": replace(REQUEST, sampling=Sampling(4, 2.5))},
+    "sampling.options": {"request": replace(REQUEST, sampling=Sampling(4, 2.0, options=("sampler=ddpm",)))},
     "media.path": {"media": replace(IDENTITY, path="/m/b.mov")},
     "media.n_bytes": {"media": replace(IDENTITY, n_bytes=12)},
     "media.mtime_ns": {"media": replace(IDENTITY, mtime_ns=12)},
