@@ -13,7 +13,23 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Before Qt is first imported: no test needs a display but those that start one of their own.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
 REPO = Path(__file__).resolve().parents[1]
+
+
+def _has_qt() -> bool:
+    """Whether Qt and the system's libraries that it needs are there."""
+    try:
+        import PySide6.QtTest
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+pytest_plugins = ["pytestqt.plugin"] if _has_qt() else []
 
 
 @pytest.fixture(autouse=True, scope="session")
