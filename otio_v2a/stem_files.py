@@ -32,7 +32,7 @@ __all__ = ["DIGITAL_SOURCE_TYPE", "Delivery", "generator", "prompt_hash", "weigh
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for sound that a trained model made."""
 
-_FORMAT = "2"
+_FORMAT = "3"
 """Part of every file's reference: changes whenever the same takes would be written as other bytes."""
 
 

@@ -19,6 +19,7 @@ __all__ = ["DEFAULT", "EmbedReport", "Strength", "Watermarker"]
 _CHUNK_SLOTS = grid.PERIOD_SLOTS
 _CHUNK_FRAMES = _CHUNK_SLOTS * grid.SLOT_FRAMES
 _CHUNK = _CHUNK_FRAMES * grid.HOP
+_SLAB = 24  # frames transformed in one go: they stay in a core's cache
 _BLOCK = 32  # the envelope's step
 _GUARD_BLOCKS = 6  # 4 ms
 _GUARD_LIMIT = 0.25  # the mark's envelope never rises over this part of the sound's own
@@ -157,9 +158,13 @@ class Watermarker:
         from scipy import fft
 
         n_frames = sound.shape[1] // grid.HOP - 3
-        spectra = np.lib.stride_tricks.sliding_window_view(sound[:, 2 * grid.HOP :], grid.FRAME, axis=1)[:, :: grid.HOP]
-        spectra = fft.rfft(spectra * grid.window(), axis=2)
-        power = np.sum(spectra.real**2 + spectra.imag**2, axis=0)
+        frames = np.lib.stride_tricks.sliding_window_view(sound[:, 2 * grid.HOP :], grid.FRAME, axis=1)[:, :: grid.HOP]
+        spectra = np.empty((self._channels, n_frames, grid.FRAME // 2 + 1), np.complex64)
+        power = np.empty(spectra.shape[1:], np.float32)
+        slabs = [slice(start, start + _SLAB) for start in range(0, n_frames, _SLAB)]
+        for slab in slabs:
+            some = spectra[:, slab] = fft.rfft(frames[:, slab] * grid.window(), axis=2)
+            power[slab] = np.sum(some.real**2 + some.imag**2, axis=0)
         # Chunks are one period long: every one begins at the same slot. The last can have a frame more.
         signs = self._signs[np.arange(n_frames) // grid.SLOT_FRAMES % grid.PERIOD_SLOTS]
         bins = _bins()
@@ -167,25 +172,30 @@ class Watermarker:
         gain[:, bins.first[0] : bins.end] = (
             np.power(10, signs * _depth_db(power, target=self._target) / 20, dtype=np.float32) - 1
         )[:, bins.band_of]
-        frames = fft.irfft(spectra * gain, n=grid.FRAME, axis=2) * grid.window()
         added = np.zeros_like(sound)
         added[:, : mark.shape[1]] = mark
         hops = added[:, 2 * grid.HOP :].reshape(self._channels, n_frames + 1, grid.HOP)
-        hops[:, :-1] += frames[:, :, : grid.HOP]
-        hops[:, 1:] += frames[:, :, grid.HOP :]
+        for slab in slabs:
+            some = fft.irfft(spectra[:, slab] * gain[slab], n=grid.FRAME, axis=2) * grid.window()
+            hops[:, :-1][:, slab] += some[:, :, : grid.HOP]
+            hops[:, 1:][:, slab] += some[:, :, grid.HOP :]
         return added
 
     def _finish(self, sound: Floats, mark: Floats, part: slice) -> Floats:
         """The marked sound of a part, once its mark is complete."""
         loud = _guard(sound, mark)[part]
         sound = sound[:, part]
-        # Samples over full scale come from the caller: they are left as they are.
-        ceiling = np.maximum(np.abs(sound), 1.0)
-        marked = np.clip(sound + mark[:, part] * loud, -ceiling, ceiling)
+        marked = mark[:, part] * loud
+        marked += sound
+        if max(marked.max(), -marked.min()) > 1:
+            # Samples over full scale come from the caller: they are left as they are.
+            ceiling = np.maximum(np.abs(sound), 1.0)
+            marked = np.clip(marked, -ceiling, ceiling)
+        change = marked - sound
         self._n_samples += sound.shape[1]
-        self._marked_samples += int(np.count_nonzero(np.any(marked != sound, axis=0)))
-        self._sound_energy += float(np.sum(np.square(sound, dtype=np.float64)))
-        self._mark_energy += float(np.sum(np.square(marked - sound, dtype=np.float64)))
+        self._marked_samples += int(np.count_nonzero(np.any(change, axis=0)))
+        self._sound_energy += float(np.einsum("cn,cn->", sound, sound, dtype=np.float64))
+        self._mark_energy += float(np.einsum("cn,cn->", change, change, dtype=np.float64))
         return marked
 
 
@@ -194,8 +204,12 @@ class _Bins:
     first: NDArray[np.intp]
     end: int
     band_of: NDArray[np.intp]
-    to_mask: Floats
     mask_band: NDArray[np.intp]
+    """Band of the mask in which each band lies, ascending."""
+    masked: NDArray[np.intp]
+    """The bands of the mask in which any lies."""
+    first_masked: NDArray[np.intp]
+    """The first band in each of these."""
     mask_share: Floats
 
 
@@ -208,14 +222,14 @@ def _bins() -> _Bins:
     constants = masking.maskers()
     mask_band = np.searchsorted(constants.first_bins, first + width // 2, side="right") - 1
     mask_width = np.diff(np.append(constants.first_bins, constants.end_bin))
-    to_mask = np.zeros((len(first), len(constants.first_bins)), np.float32)
-    to_mask[np.arange(len(first)), mask_band] = 1
+    masked, first_masked = np.unique(mask_band, return_index=True)
     return _Bins(
         first=first,
         end=end,
         band_of=np.repeat(np.arange(len(first)), width),
-        to_mask=to_mask,
         mask_band=mask_band,
+        masked=masked,
+        first_masked=first_masked,
         mask_share=(width / mask_width[mask_band]).astype(np.float32),
     )
 
@@ -231,23 +245,33 @@ def _depth_db(power: Floats, *, target: float) -> Floats:
     # Tones stand far over what they hide and are touched less; valleys between them can take more.
     shape = np.clip((mask[:, bins.mask_band] * bins.mask_share / (energy + 1e-20)) ** _SHAPE_POWER, *_SHAPE_RANGE)
     depth_db = 0.5
+    heard, shape_heard = energy[audible], shape[audible]
+    # The mean is over all bands of the mask; in those without a tile there is no noise.
+    share = 1 / (mask[audible][:, bins.masked] * mask.shape[1])
     for _ in range(_SEARCH_STEPS):
-        tiles_db = np.minimum(depth_db * shape, _DEEPEST_DB)
-        noise = (energy * np.expm1(tiles_db * (math.log(10) / 20)) ** 2) @ bins.to_mask
-        ratio = float(np.mean((noise / mask)[audible], dtype=np.float64))
+        tiles_db = np.minimum(depth_db * shape_heard, _DEEPEST_DB)
+        noise = np.add.reduceat(heard * np.expm1(tiles_db * (math.log(10) / 20)) ** 2, bins.first_masked, axis=1)
+        ratio = float(np.sum(noise * share, dtype=np.float64)) / len(heard)
         depth_db = min(depth_db * math.sqrt(target / max(ratio, 1e-12)), _DEEPEST_DB)
     return np.asarray(np.minimum(depth_db * shape, _DEEPEST_DB), np.float32)
 
 
 def _guard(sound: Floats, mark: Floats) -> Floats:
     """Gain of the mark per sample, (n,): down where the sound is softer than 4 ms away, zero in digital silence."""
-    blocks = (-1, sound.shape[1] // _BLOCK, _BLOCK)
-    sound_energy = np.sum(np.square(sound).reshape(blocks), axis=(0, 2))
-    mark_energy = np.sum(np.square(mark).reshape(blocks), axis=(0, 2))
+    sound_energy, mark_energy = _block_energy(sound), _block_energy(mark)
     around = np.ones(_GUARD_BLOCKS + 1, np.float32)
     envelope = np.convolve(sound_energy, around, "same")
     allowed = np.sqrt(envelope / (np.convolve(mark_energy, around, "same") + 1e-30)) * _GUARD_LIMIT
-    gain = np.minimum(allowed, 1.0)
-    centres = np.arange(len(gain)) * _BLOCK + (_BLOCK - 1) / 2
-    smooth = np.interp(np.arange(sound.shape[1]), centres, gain).astype(np.float32)
-    return np.asarray(smooth * np.repeat(sound_energy > 0, _BLOCK))
+    gain = np.minimum(allowed, np.float32(1))
+    # Straight lines from the middle of a block to the middle of the next; held before the first and after the last.
+    held = np.concatenate([gain[:1], gain, gain[-1:]])
+    way = ((np.arange(_BLOCK) + 0.5) / _BLOCK).astype(np.float32)
+    lines = held[:-1, None] + np.diff(held)[:, None] * way
+    smooth = lines.reshape(-1)[_BLOCK // 2 : _BLOCK // 2 + sound.shape[1]].reshape(-1, _BLOCK)
+    return np.asarray((smooth * (sound_energy > 0)[:, None]).reshape(-1))
+
+
+def _block_energy(sound: Floats) -> Floats:
+    """Energy of each block over all channels: (n // _BLOCK,)."""
+    blocks = sound.reshape(len(sound), -1, _BLOCK)
+    return np.asarray(np.einsum("cbi,cbi->b", blocks, blocks))
