@@ -35,9 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not hasattr(args, "command"):
         parser.print_help()
         return 2
-    from otio_v2a import commands
+    from importlib import import_module
 
     try:
+        commands = import_module(f"otio_v2a.{getattr(args, 'module', 'commands')}")
         return int(getattr(commands, args.command)(args))
     except V2AError as error:
         print(f"otio-v2a: {error}", file=sys.stderr)
@@ -163,6 +164,46 @@ def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
         action.add_argument("--role", choices=ROLES, help="role of the stem")
         if name == "list":
             action.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+    _add_retouching(actions)
+
+
+def _add_retouching(actions: "Commands[argparse.ArgumentParser]") -> None:
+    star = actions.add_parser("star", help="mark a take as one to come back to")
+    star.add_argument("--off", action="store_true", help="take the mark off again")
+    adjust = actions.add_parser(
+        "adjust",
+        help="set gain, fades and nudge; the renders stay as they are",
+        description="Set gain, fades and nudge of a clip's takes. What is not named stays; times are seconds, or carry "
+        "a unit: 2f (frames), 40ms, 0.5s. The sound slides beneath the clip's borders; stored renders stay as they "
+        "are, and undo takes adjustments off with the tracks.",
+    )
+    adjust.add_argument("--gain", type=float, metavar="DB", help="gain in dB")
+    adjust.add_argument("--fade-in", metavar="T", help="length of the fade at the clip's start")
+    adjust.add_argument("--fade-out", metavar="T", help="length of the fade at the clip's end")
+    adjust.add_argument("--nudge", metavar="T", help="how much later the sound comes; earlier: --nudge=-2f")
+    adjust.add_argument("--reset", action="store_true", help="as rendered, but for what else is named")
+    redo = actions.add_parser(
+        "redo",
+        help="render a region of a take anew, as a new take",
+        description="Render a region of a take anew. The new take equals the old one outside of the region and becomes "
+        "the active one; the old one stays. Positions are record timecode (01:00:02:12) or seconds in the clip (2.5s).",
+    )
+    redo.add_argument("--from", dest="start", required=True, metavar="TC", help="start of the region")
+    redo.add_argument("--to", dest="stop", required=True, metavar="TC", help="end of the region")
+    redo.add_argument("--prompt", "-p", metavar="TEXT", help="what it should sound like (as the take)")
+    redo.add_argument("--not", dest="negative", metavar="TEXT", help="what it should not sound like (as the take)")
+    redo.add_argument("--seed", type=int, metavar="N", help="seed of the region (a new one)")
+    redo.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
+    for name, action in (("star", star), ("adjust", adjust), ("redo", redo)):
+        action.set_defaults(command=f"takes_{name}", module="commands_takes")
+        action.add_argument("timeline", type=Path, metavar="TIMELINE", help="a timeline that otio-v2a wrote")
+        if name == "star":
+            action.add_argument("number", type=_positive, metavar="N", help="number of the take")
+        if name == "redo":
+            words = "number of the take (the active one)"
+            action.add_argument("number", type=_positive, nargs="?", metavar="N", help=words)
+        action.add_argument("--clip", metavar="NAME", help="name or id of the clip")
+        action.add_argument("--role", choices=ROLES, help="role of the stem")
 
 
 def _add_preview(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -13,17 +13,19 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from otio_v2a import cues, jobs, loading, prompts, runner, stems, takes, targets, timeline
+from otio_v2a import cues, jobs, loading, prompts, runner, stems, takes, targets, timeline, tracks
 from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError
 from otio_v2a.events import RunEvent
 from otio_v2a.jobs import Plan, PlanOptions
 from otio_v2a.prompts import Ask, PromptFlags
 from otio_v2a.report import RunReport
+from otio_v2a.stem import StemClip
 from otio_v2a.stems import Layout, Stem
 from otio_v2a.takes import TakeStore
 from otio_v2a.targets import Loss, Target
 from otio_v2a.timeline import Cut, ReadOptions
+from otio_v2a_engine.contract import Role
 
 __all__ = ["GenerateOptions", "Prepared", "Produced", "default_out", "prepare", "produce", "render", "stems_folder"]
 
@@ -179,7 +181,13 @@ def render(
     if report.cancelled or not report.takes:
         return Produced(report=report)
     remembered = prompts.write_back(cut.timeline, prepared.asks)
-    written = stems.write(report.takes, cut, out_dir=stems_folder(options.out), layout=options.layout)
+    written = stems.write(
+        report.takes,
+        cut,
+        out_dir=stems_folder(options.out),
+        layout=options.layout,
+        earlier=_earlier(options.out),
+    )
     return Produced(report=report, stems=written, timeline=stems.attach(remembered, written, cut=cut))
 
 
@@ -206,6 +214,16 @@ def produce(
 def _media_base(cut: Cut) -> Path:
     """Folder where the cut's relative media paths start."""
     return cut.media_base or cut.path.parent
+
+
+def _earlier(out: Path) -> dict[tuple[str, Role], StemClip]:
+    """What the editor did to the clips of the timeline that this run replaces: choices, adjustments, stars."""
+    if out.suffix != ".otio" or not out.is_file():
+        return {}
+    try:
+        return tracks.earlier_clips(loading.load(out)[0], base=out.parent)
+    except CutError:
+        return {}
 
 
 def _left_out(cut: Cut, out: Path, asks: Sequence[Ask]) -> list[str]:

@@ -77,6 +77,7 @@ class Part:
         stop: record position after its last.
         fade_in: fade at its start, None for none.
         fade_out: fade at its end, None for none.
+        level: factor on all of it.
     """
 
     path: Path
@@ -85,6 +86,7 @@ class Part:
     stop: int
     fade_in: Fade | None = None
     fade_out: Fade | None = None
+    level: float = 1.0
 
     def gain(self, first: int, last: int) -> npt.NDArray[np.float64] | None:
         """Gain at record positions `[first, last)`; None when it is 1 throughout."""
@@ -94,6 +96,8 @@ class Part:
         if self.fade_out is not None and last > self.fade_out.start:
             out = self.fade_out.gains(first, last)[0]
             gain = out if gain is None else gain * out
+        if self.level != 1:
+            gain = np.full(last - first, self.level) if gain is None else gain * self.level
         return gain
 
 

@@ -125,7 +125,7 @@ def mix_parts(stems: Sequence[Stem], *, n_samples: int) -> tuple[Part, ...]:
         clips = [stem.clips[0] for stem in stems if stem.role == role and stem.layout is Layout.CLIPS]
         if clips:
             rate = next(stem.sample_rate for stem in stems)
-            parts += parts_of(clips, role=role, sample_rate=rate, keep=(0, n_samples))
+            parts += parts_of(clips, role=role, sample_rate=rate, keep=(0, n_samples), adjusted=True)
     for stem in stems:
         if stem.layout is Layout.ROLES:
             start, length = stem.placement.file_start, stem.placement.n_samples

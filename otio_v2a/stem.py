@@ -13,11 +13,12 @@ from fractions import Fraction
 from math import floor
 from pathlib import Path
 
+from otio_v2a.adjustments import NEUTRAL, Adjustment
 from otio_v2a.spans import CutTiming
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.lengths import position
 
-__all__ = ["Layout", "Placement", "Stem", "StemClip", "StemTake", "place", "place_whole"]
+__all__ = ["Layout", "Placement", "Render", "Stem", "StemClip", "StemTake", "place", "place_whole"]
 
 _LARGEST_UNIT = 240
 """Rates whose frames meet whole samples more rarely than this (odd rates of phones) keep to whole frames only."""
@@ -63,6 +64,21 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Render:
+    """A sound file as the engine left it.
+
+    Attributes:
+        path: the file.
+        file_start: record sample of its first sample.
+        n_samples: its length.
+    """
+
+    path: Path
+    file_start: int
+    n_samples: int
+
+
+@dataclass(frozen=True)
 class StemTake:
     """A take as a stem holds it.
 
@@ -76,6 +92,9 @@ class StemTake:
         prompt: prompt that was rendered.
         engine: name of what rendered it.
         engine_version: its version.
+        source: the stored render that `path` was made of; None when `path` is that render, or nobody remembers.
+        starred: whether the editor marked it as one to come back to.
+        made_from: content hash of the take whose region was rendered anew to make it; empty for whole renders.
     """
 
     number: int
@@ -87,6 +106,14 @@ class StemTake:
     prompt: PromptSpec
     engine: str
     engine_version: str
+    source: Render | None = None
+    starred: bool = False
+    made_from: str = ""
+
+    @property
+    def render(self) -> Render:
+        """The sound before any adjustment, as far as it is known."""
+        return self.source or Render(path=self.path, file_start=self.file_start, n_samples=self.n_samples)
 
 
 @dataclass(frozen=True)
@@ -101,6 +128,7 @@ class StemClip:
         span_samples: its length.
         takes: at least one, by number.
         active: number of the take that is heard.
+        adjustment: gain, fades and nudge of all its takes.
     """
 
     clip_id: str
@@ -110,6 +138,7 @@ class StemClip:
     span_samples: int
     takes: tuple[StemTake, ...]
     active: int
+    adjustment: Adjustment = NEUTRAL
 
     def __post_init__(self) -> None:
         if self.active not in [take.number for take in self.takes]:

@@ -5,6 +5,7 @@ Every delivered sample passes through `_write_sound`, where the watermark is lai
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otio_v2a.bwf import write_bwf
-from otio_v2a.conform import overlaps, parts_of
+from otio_v2a.conform import adjusted_part, overlaps, parts_of
 from otio_v2a.errors import StemError
 from otio_v2a.mixing import Part, measure_peak, mix, read_blocks
 from otio_v2a.naming import clean, free_or_same
@@ -27,7 +28,16 @@ from otio_v2a.watermark.payload import generation_id_of
 from otio_v2a_engine import registry
 from otio_v2a_engine.contract import EngineError, Role
 
-__all__ = ["DIGITAL_SOURCE_TYPE", "Delivery", "generator", "prompt_hash", "weights_licence", "write_clip", "write_role"]
+__all__ = [
+    "DIGITAL_SOURCE_TYPE",
+    "Delivery",
+    "delivered_word",
+    "generator",
+    "prompt_hash",
+    "weights_licence",
+    "write_clip",
+    "write_role",
+]
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for sound that a trained model made."""
@@ -73,6 +83,13 @@ def prompt_hash(take: StemTake) -> str:
     return hashlib.sha256(f"{take.content_hash}\n{text}".encode()).hexdigest()
 
 
+def delivered_word(stem: Stem, *, cut_name: str) -> str:
+    """The word that stands for a clip in the names of its files, from a stem that was written before."""
+    cut = clean(cut_name, fallback="cut")
+    name = re.sub(rf"_{stem.role}_t\d+(_v\d+)?$", "", stem.clips[0].active_take.path.stem)
+    return name.removeprefix(f"{cut}_") if name.startswith(f"{cut}_") else clean(stem.clip_name, fallback="clip")
+
+
 def write_clip(stem: Stem, *, delivery: Delivery, word: str) -> Stem:
     """Write every take of one clip, the active one last; the result's takes are the written files.
 
@@ -85,13 +102,13 @@ def write_clip(stem: Stem, *, delivery: Delivery, word: str) -> Stem:
     written: dict[int, StemTake] = {}
     for take in sorted(clip.takes, key=lambda take: take.number == clip.active):
         name = f"{clean(delivery.cut_name, fallback='cut')}_{word}_{stem.role}_t{take.number:02d}"
-        start = stem.placement.file_start - take.file_start
+        sound, level = _sound_of(clip, take, stem=stem)
         path = _deliver(
-            read_blocks(take.path, start, start + stem.placement.n_samples, channels=stem.channels),
+            sound,
             stem=stem,
             delivery=delivery,
             name=name,
-            content=[take.content_hash, str(clip.record_start)],
+            content=[take.content_hash, str(clip.record_start), *_words(clip)],
             title=f"{stem.role} take {take.number} of {clip.name}",
             scene=clip.name,
             take=f"{take.number:02d}",
@@ -105,13 +122,35 @@ def write_clip(stem: Stem, *, delivery: Delivery, word: str) -> Stem:
                 "CLIP_ID": clip.clip_id,
                 "HANDLE_SAMPLES": str(clip.record_start - stem.placement.file_start),
                 "SPAN_SAMPLES": str(clip.span_samples),
+                "GAIN_DB": f"{20 * np.log10(level):.3f}",
             },
         )
         written[take.number] = replace(
-            take, path=path, file_start=stem.placement.file_start, n_samples=stem.placement.n_samples
+            take,
+            path=path,
+            file_start=stem.placement.file_start,
+            n_samples=stem.placement.n_samples,
+            source=take.render,
         )
     takes = tuple(written[take.number] for take in clip.takes)
     return replace(stem, path=written[clip.active].path, clips=(replace(clip, takes=takes),))
+
+
+def _sound_of(clip: StemClip, take: StemTake, *, stem: Stem) -> tuple[Iterator[npt.NDArray[np.float32]], float]:
+    """A take's sound over the stem's placement, adjusted, and the factor that its gain came to."""
+    start = stem.placement.file_start
+    stop = start + stem.placement.n_samples
+    if clip.adjustment.is_neutral:
+        render = take.render
+        first = start - render.file_start
+        return read_blocks(render.path, first, first + stem.placement.n_samples, channels=stem.channels), 1.0
+    part = adjusted_part(clip, take, sample_rate=stem.sample_rate, start=start, stop=stop)
+    return mix([part], start=start, stop=stop, channels=stem.channels), part.level
+
+
+def _words(clip: StemClip) -> list[str]:
+    """What a clip's adjustment adds to the name of a sound; nothing when it changes nothing."""
+    return [] if clip.adjustment.is_neutral else [json.dumps(clip.adjustment.to_metadata(), sort_keys=True)]
 
 
 def write_role(clips: Sequence[StemClip], *, role: Role, sample_rate: int, channels: int, delivery: Delivery) -> Stem:
@@ -145,7 +184,7 @@ def write_role(clips: Sequence[StemClip], *, role: Role, sample_rate: int, chann
         stem=stem,
         delivery=delivery,
         name=f"{clean(delivery.cut_name, fallback='cut')}_{role}",
-        content=[f"{clip.active_take.content_hash}@{clip.record_start}" for clip in clips],
+        content=["".join([f"{clip.active_take.content_hash}@{clip.record_start}", *_words(clip)]) for clip in clips],
         title=f"{role} stem of {delivery.cut_name}",
         scene="",
         take="",

@@ -5,6 +5,7 @@ Knows which takes belong together; `stem_files` writes the bytes and `tracks` kn
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from otio_v2a.spans import ClipSpan
 from otio_v2a.stem import Layout, Stem, StemClip, StemTake, place
 from otio_v2a.stem_files import Delivery, write_clip, write_role
 from otio_v2a.takes import Take
-from otio_v2a.tracks import attach, chosen_takes, detach, undo
+from otio_v2a.tracks import attach, detach, earlier_clips, undo
 from otio_v2a_engine.contract import Role
 
 if TYPE_CHECKING:
@@ -32,18 +33,20 @@ def write(
     out_dir: Path,
     layout: Layout,
     chosen: Mapping[tuple[str, Role], str] | None = None,
+    earlier: Mapping[tuple[str, Role], StemClip] | None = None,
 ) -> tuple[Stem, ...]:
     """Write the takes of a cut as broadcast wave files.
 
-    The active take of each clip is the one that was active before (in the cut's own tracks, or in `chosen`: content
-    hash by clip id and role), else the first.
+    What the editor did to a clip before (in the cut's own tracks, else in `earlier`) stays: its adjustment, its stars,
+    takes of which a region was rendered anew, and the choice of the active take; else the first is active.
 
     Args:
         takes: takes of spans of the cut, in any order.
         cut: the cut they were made for.
         out_dir: folder of the files.
         layout: clip by clip, or one full-length file per role.
-        chosen: content hash of the take to use, by clip id and role.
+        chosen: content hash of the take to use, by clip id and role; goes before what was active.
+        earlier: clips of a timeline that this run replaces.
 
     Raises:
         StemError: a take does not fit the cut, cannot be read, or a file cannot be written.
@@ -53,7 +56,8 @@ def write(
     for take in takes:
         _check(take, spans)
         groups[take.role, take.clip_id].append(take)
-    wanted = {**chosen_takes(cut.timeline), **(chosen or {})}
+    known = {**(earlier or {}), **earlier_clips(cut.timeline, base=cut.media_base or cut.path.parent)}
+    wanted = {key: clip.active_take.content_hash for key, clip in known.items()} | dict(chosen or {})
     order = {clip_id: index for index, clip_id in enumerate(spans)}
     delivery = Delivery(folder=out_dir, cut_name=cut.name, timing=cut.timing)
     words = clip_words({clip_id: span.name for clip_id, span in spans.items()})
@@ -61,7 +65,8 @@ def write(
     by_role: dict[Role, list[StemClip]] = defaultdict(list)
     for role, clip_id in sorted(groups, key=lambda key: (_ROLE_ORDER.get(key[0], 9), order[key[1]])):
         group = sorted(groups[role, clip_id], key=lambda take: take.number)
-        clip = _stem_clip(group, spans[clip_id], wanted=wanted.get((clip_id, role)))
+        before = known.get((clip_id, role))
+        clip = _stem_clip(group, spans[clip_id], wanted=wanted.get((clip_id, role)), before=before)
         by_role[role].append(clip)
         if layout is Layout.CLIPS:
             stem = _clip_stem(clip, group, span=spans[clip_id], cut=cut)
@@ -88,32 +93,61 @@ def _check(take: Take, spans: Mapping[str, ClipSpan]) -> None:
         )
 
 
-def _stem_clip(group: Sequence[Take], span: ClipSpan, *, wanted: str | None) -> StemClip:
+def _stem_clip(group: Sequence[Take], span: ClipSpan, *, wanted: str | None, before: StemClip | None) -> StemClip:
     numbers = [take.number for take in group]
     if len(set(numbers)) != len(numbers):
         raise StemError(f"clip {span.name!r} has two takes with the same number: {numbers}")
-    return StemClip(
+    stars = {take.content_hash for take in before.takes if take.starred} if before else set()
+    takes = tuple(
+        StemTake(
+            number=take.number,
+            path=take.path,
+            file_start=take.file_start,
+            n_samples=take.n_samples,
+            content_hash=take.content_hash,
+            seed=take.seed,
+            prompt=take.prompt,
+            engine=take.engine,
+            engine_version=take.engine_version,
+            starred=take.content_hash in stars,
+        )
+        for take in group
+    )
+    clip = StemClip(
         clip_id=span.clip_id,
         name=span.name,
         track=span.track,
         record_start=group[0].record_start,
         span_samples=group[0].span_samples,
-        takes=tuple(
-            StemTake(
-                number=take.number,
-                path=take.path,
-                file_start=take.file_start,
-                n_samples=take.n_samples,
-                content_hash=take.content_hash,
-                seed=take.seed,
-                prompt=take.prompt,
-                engine=take.engine,
-                engine_version=take.engine_version,
-            )
-            for take in group
-        ),
-        active=next((take.number for take in group if take.content_hash == wanted), numbers[0]),
+        takes=takes,
+        active=numbers[0],
     )
+    if before is not None:
+        clip = replace(clip, takes=(*takes, *_redone(clip, before)), adjustment=before.adjustment)
+    active = next((take.number for take in clip.takes if take.content_hash == wanted), numbers[0])
+    return replace(clip, active=active)
+
+
+def _redone(clip: StemClip, before: StemClip) -> list[StemTake]:
+    """Takes of which a region was rendered anew, for as long as the take they are made from is still there."""
+    if before.span_samples != clip.span_samples:
+        return []
+    kept: list[StemTake] = []
+    hashes = {take.content_hash for take in clip.takes}
+    numbers = {take.number for take in clip.takes}
+    for take in before.takes:
+        render = take.render
+        if take.made_from not in hashes or take.content_hash in hashes or not render.path.is_file():
+            continue
+        number = take.number if take.number not in numbers else max(numbers) + 1
+        # The clip may have moved along the timeline, and its sound with it.
+        start = render.file_start - before.record_start + clip.record_start
+        kept.append(
+            replace(take, number=number, path=render.path, file_start=start, n_samples=render.n_samples, source=None)
+        )
+        hashes.add(take.content_hash)
+        numbers.add(number)
+    return sorted(kept, key=lambda take: take.number)
 
 
 def _clip_stem(clip: StemClip, group: Sequence[Take], *, span: ClipSpan, cut: "Cut") -> Stem:

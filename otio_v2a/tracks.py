@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import opentimelineio as otio
 
 from otio_v2a import loading, media
+from otio_v2a.adjustments import Adjustment
 from otio_v2a.atomic import atomic_file
 from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError, MediaError, TakeError
 from otio_v2a.spans import ClipSpan, CutTiming
-from otio_v2a.stem import Layout, Placement, Stem, StemClip, StemTake
+from otio_v2a.stem import Layout, Placement, Render, Stem, StemClip, StemTake
 from otio_v2a.stem_files import DIGITAL_SOURCE_TYPE, generator, prompt_hash, weights_licence
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.lengths import nearest_rate
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NAMESPACE",
     "attach",
-    "chosen_takes",
     "detach",
+    "earlier_clips",
     "generated_clips",
     "load_own",
     "own_metadata",
@@ -164,17 +165,13 @@ def read_stems(timeline: otio.schema.Timeline, *, base: Path) -> tuple[Stem, ...
     return tuple(stems)
 
 
-def chosen_takes(timeline: otio.schema.Timeline) -> dict[tuple[str, Role], str]:
-    """Content hash of the active take by clip id and role, from our own tracks; damaged ones count as none."""
-    chosen: dict[tuple[str, Role], str] = {}
+def earlier_clips(timeline: otio.schema.Timeline, *, base: Path) -> dict[tuple[str, Role], StemClip]:
+    """What our own tracks hold by clip id and role: choice, adjustment, stars; damaged ones count as none."""
     try:
-        stems = read_stems(timeline, base=Path())
+        stems = read_stems(timeline, base=base)
     except TakeError:
-        return chosen
-    for stem in stems:
-        for clip in stem.clips:
-            chosen[clip.clip_id, stem.role] = clip.active_take.content_hash
-    return chosen
+        return {}
+    return {(clip.clip_id, stem.role): clip for stem in stems for clip in stem.clips}
 
 
 def _still_right(old: Sequence[Stem], new: Sequence[Stem], spans: Sequence[ClipSpan]) -> list[Stem]:
@@ -332,6 +329,7 @@ def _clip_metadata(clip: StemClip) -> dict[str, Any]:
         "record_start_samples": clip.record_start,
         "span_samples": clip.span_samples,
         "active": clip.active,
+        "adjustment": clip.adjustment.to_metadata(),
         "takes": [
             {
                 "number": take.number,
@@ -347,10 +345,29 @@ def _clip_metadata(clip: StemClip) -> dict[str, Any]:
                 "engine": take.engine,
                 "engine_version": take.engine_version,
                 "weights_licence": weights_licence(take.engine),
+                "starred": take.starred,
+                "made_from": take.made_from,
+                **({"source": _render_metadata(take.source)} if take.source else {}),
             }
             for take in clip.takes
         ],
     }
+
+
+def _render_metadata(render: Render) -> dict[str, Any]:
+    return {
+        "path": str(render.path),
+        "file_start_samples": render.file_start,
+        "file_samples": render.n_samples,
+    }
+
+
+def _render(entry: Mapping[str, Any], *, base: Path) -> Render:
+    return Render(
+        path=_path(entry["path"], base),
+        file_start=int(entry["file_start_samples"]),
+        n_samples=int(entry["file_samples"]),
+    )
 
 
 def _stem(entry: Mapping[str, Any], *, base: Path) -> Stem:
@@ -392,6 +409,7 @@ def _stem_clip(entry: Mapping[str, Any], *, role: Role, base: Path) -> StemClip:
         record_start=int(entry["record_start_samples"]),
         span_samples=int(entry["span_samples"]),
         active=int(entry["active"]),
+        adjustment=Adjustment.from_metadata(entry.get("adjustment", {})),
         takes=tuple(
             StemTake(
                 number=int(take["number"]),
@@ -408,6 +426,9 @@ def _stem_clip(entry: Mapping[str, Any], *, role: Role, base: Path) -> StemClip:
                 ),
                 engine=str(take["engine"]),
                 engine_version=str(take["engine_version"]),
+                source=_render(take["source"], base=base) if take.get("source") else None,
+                starred=bool(take.get("starred", False)),
+                made_from=str(take.get("made_from", "")),
             )
             for take in entry["takes"]
         ),
