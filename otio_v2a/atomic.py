@@ -11,10 +11,11 @@ __all__ = ["atomic_file", "atomic_path"]
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, sync_folder: bool = True) -> Iterator[Path]:
     """A fresh path beside `path`, with its suffix, for writers that want a name; moved into place when the block ends.
 
-    A failure leaves what was at `path`. A symlink at `path` is replaced; its target is never written.
+    A failure leaves what was at `path`. A symlink at `path` is replaced; its target is never written. Without
+    `sync_folder` a power cut may still take back the new name (never half the file), until somebody syncs the folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.partial{path.suffix}")
@@ -23,7 +24,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        if sync_folder:
+            _sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

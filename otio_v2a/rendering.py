@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -98,7 +99,10 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """A pool of `workers` processes on this machine, each fed by a thread."""
+    """A pool of `workers` processes on this machine, each fed by a thread; one more keeps what they finish.
+
+    Keeping a take waits for the disk. Meanwhile its worker is at the next job.
+    """
 
     workers: int = 1
 
@@ -112,14 +116,19 @@ class LocalBackend:
         stop: Stop,
     ) -> None:
         """Render the jobs in order, as many at a time as there are workers."""
-        in_lanes(
-            jobs,
-            lambda job, worker: post(render_job(job, worker=worker, store=store, post=post, stop=stop)),
-            lanes=self.workers,
-            store=store,
-            settings=settings,
-            stop=stop,
-        )
+        kept: list[Future[None]] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="keep") as keeper:
+
+            def work(job: GenerationJob, worker: WorkerProcess) -> None:
+                made = _render(job, worker=worker, store=store, post=post, stop=stop)
+                if isinstance(made, Outcome):
+                    post(made)
+                else:
+                    kept.append(keeper.submit(lambda: post(_keep(made, store=store))))
+
+            in_lanes(jobs, work, lanes=self.workers, store=store, settings=settings, stop=stop)
+        for each in kept:
+            each.result()
 
 
 def in_lanes(
@@ -181,6 +190,29 @@ def render_job(
 
     A worker that dies gets a second chance as a fresh process, with the same job.
     """
+    made = _render(job, worker=worker, store=store, post=post, stop=stop)
+    return made if isinstance(made, Outcome) else _keep(made, store=store)
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """A render that its worker has finished and the store does not have yet."""
+
+    job: GenerationJob
+    finished: wire.Finished
+    partial: Path
+    started: float
+
+
+def _render(
+    job: GenerationJob,
+    *,
+    worker: WorkerProcess,
+    store: TakeStore,
+    post: Callable[[Message], None],
+    stop: Stop,
+) -> _Rendered | Outcome:
+    """Render one job up to a file that waits to be kept, or to the outcome that there is none."""
     started = time.monotonic()
     for attempt in range(1, _ATTEMPTS + 1):
         post(Started(job, attempt))
@@ -196,7 +228,9 @@ def render_job(
                 on_progress=lambda event: post(Advanced(job, event.done, event.total, event.stage)),
                 stop=stop,
             )
-            take = _keep(job, finished, partial=partial, store=store)
+            made = _Rendered(job, finished, partial, started)
+            partial = None
+            return made
         except WorkerCancelled:
             return Outcome(job, seconds=time.monotonic() - started)
         except WorkerDied as error:
@@ -204,30 +238,39 @@ def render_job(
             if attempt < _ATTEMPTS and not stop.asked:
                 continue
             return _failed(job, f"{error}\nIt died {attempt} times with this clip.", started)
-        except (WorkerFailed, WorkerHung, TakeError) as error:
+        except (WorkerFailed, WorkerHung) as error:
             return _failed(job, str(error), started)
         except OSError as error:
             return _failed(job, _os_reason(error, store), started)
         finally:
             if partial is not None:
                 store.discard(partial)
-        return Outcome(
-            job,
-            take=take,
-            seconds=time.monotonic() - started,
-            engine_seconds=finished.engine_seconds,
-            warnings=finished.warnings,
-        )
     raise AssertionError("unreachable")
 
 
-def _keep(job: GenerationJob, finished: wire.Finished, *, partial: Path, store: TakeStore) -> Take:
-    if finished.engine_version != job.engine_version:
-        raise TakeError(
-            f"the worker runs engine {job.engine} in version {finished.engine_version}, the plan was made with "
-            f"{job.engine_version}; install the same version everywhere and run again"
-        )
-    return store.put(job, partial)
+def _keep(made: _Rendered, *, store: TakeStore) -> Outcome:
+    """Put a render into the store."""
+    job, finished = made.job, made.finished
+    try:
+        if finished.engine_version != job.engine_version:
+            raise TakeError(
+                f"the worker runs engine {job.engine} in version {finished.engine_version}, the plan was made with "
+                f"{job.engine_version}; install the same version everywhere and run again"
+            )
+        take = store.put(job, made.partial)
+    except TakeError as error:
+        return _failed(job, str(error), made.started)
+    except OSError as error:
+        return _failed(job, _os_reason(error, store), made.started)
+    finally:
+        store.discard(made.partial)
+    return Outcome(
+        job,
+        take=take,
+        seconds=time.monotonic() - made.started,
+        engine_seconds=finished.engine_seconds,
+        warnings=finished.warnings,
+    )
 
 
 def _failed(job: GenerationJob, reason: str, started: float) -> Outcome:

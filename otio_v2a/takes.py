@@ -221,7 +221,8 @@ class TakeStore:
             _check_header(wav, take)
         except ValueError as error:
             raise TakeError(f"the render for clip {job.clip_id} is not what was asked for: {error}") from error
-        with atomic_path(target) as beside:
+        # The record comes into the same folder and syncs it: from then on both names hold, and before there is no take.
+        with atomic_path(target, sync_folder=False) as beside:
             shutil.move(wav, beside)
         record = {
             "version": _VERSION,

@@ -1,6 +1,7 @@
 """Writes float32 WAV files as a stream, RF64 when large; a file appears whole or not at all. Knows no engine.
 
-The sound goes to `<name>.partial` in the same folder and takes its final name after an fsync.
+The sound goes to `<name>.partial` in the same folder and takes its final name when it is whole. That outlives any end
+of the process; to outlive a power cut too, the file must be synced by who keeps it (`otio_v2a.takes` does).
 """
 
 import errno
@@ -99,16 +100,14 @@ class WavWriter:
         self._written += block.shape[1]
 
     def commit(self) -> None:
-        """Give the file its name, on disk for good."""
+        """Give the file its name."""
         if self._written != self._n_samples:
             self.abort()
             raise ValueError(f"{self._path}: {self._written} samples written, {self._n_samples} announced")
         try:
-            os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = -1
             os.replace(self._partial, self._path)
-            _sync_folder(self._path.parent)
         except OSError as error:
             self.abort()
             raise self._error(error) from error
@@ -134,16 +133,6 @@ class WavWriter:
 def _check_space(path: Path, *, needed: int) -> None:
     if shutil.disk_usage(path.parent).free < needed + _SPARE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _header(sample_rate: int, *, channels: int, n_samples: int, largest: int) -> bytes:

@@ -299,6 +299,24 @@ def test_several_workers_share_the_work(tmp_path, store, rendered):
     assert len(list(meeting.iterdir())) == 3
 
 
+def test_a_worker_goes_on_while_the_disk_takes_in_what_it_finished(tmp_path, store, monkeypatch):
+    next_began = threading.Event()
+    usual, overlapped = store.put, []
+
+    def put(job, wav):
+        overlapped.append(next_began.wait(60))
+        return usual(job, wav)
+
+    monkeypatch.setattr(store, "put", put)
+
+    def note(event):
+        if isinstance(event, JobAdvanced) and event.job.clip_name == "SH002":
+            next_began.set()
+
+    report = go(make_plan(tmp_path, "rain", "wind"), store, on_event=note)
+    assert (report.rendered, overlapped) == (2, [True, True])
+
+
 def test_no_process_is_left_behind(tmp_path, store, monkeypatch):
     started = tmp_path / "pids.txt"
     monkeypatch.setenv("DOUBLE_PIDS", str(started))
