@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from otio_v2a_engine.contract import EngineInfo, EngineSpec, Role
 
-__all__ = ["BUILT_IN", "FAKE", "SMALL"]
+__all__ = ["BUILT_IN", "FAKE", "SMALL", "VTA_LDM"]
 
 FAKE = EngineSpec(
     info=EngineInfo(
@@ -48,4 +48,35 @@ SMALL = EngineSpec(
     factory="otio_v2a_engine.pipelines.small:SmallEngine",
 )
 
-BUILT_IN = (FAKE, SMALL)
+VTA_LDM = EngineSpec(
+    info=EngineInfo(
+        name="vta-ldm",
+        version="1",
+        summary="VTA-LDM (arXiv 2407.07464): the published latent diffusion from picture to sound; bring its weights.",
+        sample_rates=(16000, 48000, 44100),
+        channels=(1, 2),
+        max_window_s=Fraction(256, 25),
+        roles=(Role.FX,),
+        takes_text=True,
+        takes_negative_text=True,
+        takes_transcript=False,
+        weights_licence="set by the weights' authors (see: otio-v2a weights list)",
+        weights_note="Bring the authors' files; otio-v2a weights convert vta-ldm makes them ready.",
+        devices=("cpu", "cuda", "mps"),
+        default_steps=25,
+        cost_factor=17.0,
+        weights_name="vta-ldm",
+        options=(
+            "paper-compatible",
+            "sampler",
+            "guidance-text",
+            "rescale",
+            "dtype",
+            "channels-last",
+            "compile",
+        ),
+    ),
+    factory="otio_v2a_engine.pipelines.vta_ldm:VtaLdmEngine",
+)
+
+BUILT_IN = (FAKE, SMALL, VTA_LDM)

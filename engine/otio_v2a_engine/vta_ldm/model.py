@@ -114,8 +114,10 @@ class VtaLdmModel(nn.Module):
             mask: bool `(B, T)`, False where a shorter clip was padded; None when all frames are real.
             text: sentence embeddings `(B, text.feature_dim)`; None leaves the text's tokens out.
             flow: optical flow `(B, T, flow.feature_dim)`; needed by a model with flow.
-            drop_picture: bool `(B,)`: picture (and flow) become zeros, for guidance and its training.
-            drop_text: bool `(B,)`: the text's tokens become zeros.
+            drop_picture: bool `(B,)`: picture (and flow) are left out, for guidance and its training.
+            drop_text: bool `(B,)`: text is left out.
+
+        What is left out is not seen; an item of which nothing is left becomes the published null, zeros that are seen.
 
         Raises:
             ValueError: something is given that the model does not take, or missing that it does.
@@ -129,22 +131,17 @@ class VtaLdmModel(nn.Module):
             mask = torch.ones(n_items, n_frames, dtype=torch.bool, device=features.device)
         if self.config.position:
             features = features + position_embedding(n_frames, width).to(features)
-        seen = [self._zeroed(self.projection(features), mask, drop_picture)]
-        masks = [mask]
+        picture_mask = mask if drop_picture is None else mask & ~drop_picture[:, None]
+        parts = [(self.projection(features), picture_mask)]
         if flow is not None and self.flow_projection is not None:
-            seen.append(self._zeroed(self.flow_projection(flow), mask, drop_picture))
-            masks.append(mask)
+            parts.append((self.flow_projection(flow), picture_mask))
         if text is not None:
             project = self.text_projection or self.projection
             read = project(text)[:, None].expand(-1, n_frames, -1)
-            seen.insert(0, self._zeroed(read, mask, drop_text))
-            masks.insert(0, mask)
-        return Condition(torch.cat(seen, dim=1), torch.cat(masks, dim=1))
-
-    @staticmethod
-    def _zeroed(tokens: Tensor, mask: Tensor, drop: Tensor | None) -> Tensor:
-        keep = mask if drop is None else mask & ~drop[:, None]
-        return tokens * keep[..., None].to(tokens)
+            parts.insert(0, (read, mask if drop_text is None else mask & ~drop_text[:, None]))
+        keep = torch.cat([kept for _, kept in parts], dim=1)
+        hidden = torch.cat([tokens for tokens, _ in parts], dim=1) * keep[..., None].to(features)
+        return Condition(hidden, keep | ~keep.any(1, keepdim=True))
 
     def forward(self, latents: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """v-prediction `(B, C, frames, bins)` for noisy latents at training steps `t`, `(B,)` or a scalar."""
