@@ -10,9 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from otio_v2a.errors import MediaError
+from otio_v2a.picture_reader import Image, open_picture, upright
 from otio_v2a.spans import ClipSpan
 from otio_v2a_engine.lengths import position
 
@@ -24,8 +24,6 @@ __all__ = ["EncodedPicture", "span_frames"]
 _LONG_EDGE, _SHORT_EDGE = 1280, 720
 _CHUNK = 32
 """Frames of a reversed clip that are held at once."""
-
-Image = npt.NDArray[np.uint8]
 
 
 class EncodedPicture:
@@ -89,8 +87,8 @@ def _canvas(spans: Sequence[ClipSpan]) -> tuple[int, int]:
 
     for span in spans:
         try:
-            with _opened(span) as container:
-                image = next(_upright(frame) for frame in container.decode(video=0))
+            with open_picture(span.picture(), rate=span.rate) as container:
+                image = next(upright(frame, long_edge=_LONG_EDGE) for frame in container.decode(video=0))
         except (av.FFmpegError, StopIteration, MediaError):
             continue
         height, width = image.shape[:2]
@@ -128,7 +126,7 @@ def _media_time(span: ClipSpan, time_s: Fraction) -> Fraction:
 
 def _at(span: ClipSpan, times_s: Sequence[Fraction]) -> Iterator[Image]:
     """The frame on screen at each of the ascending media times, held where there is none."""
-    with _opened(span) as container:
+    with open_picture(span.picture(), rate=span.rate) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         time_base = Fraction(stream.time_base)
@@ -146,29 +144,8 @@ def _at(span: ClipSpan, times_s: Sequence[Fraction]) -> Iterator[Image]:
             while coming is not None and coming.pts * time_base - origin <= time_s + late:
                 shown, coming = coming, next(frames, None)
             if image is None or image_of is not shown:
-                image, image_of = _upright(shown), shown
+                image, image_of = upright(shown, long_edge=_LONG_EDGE), shown
             yield image
-
-
-def _opened(span: ClipSpan) -> Any:
-    import av
-
-    if span.media.is_sequence:
-        rate = span.media.rate or span.rate
-        options = {"framerate": f"{rate.numerator}/{rate.denominator}", "start_number": str(span.media.sequence_first)}
-        return av.open(span.media.path, format="image2", options=options)
-    return av.open(span.media.path)
-
-
-def _upright(frame: Any) -> Image:
-    """A frame as RGB, turned and stretched as its file says, no larger than the movie may be."""
-    aspect = frame.sample_aspect_ratio if getattr(frame, "sample_aspect_ratio", None) else None
-    width = round(frame.width * aspect) if aspect else frame.width
-    scale = min(1.0, _LONG_EDGE / max(width, frame.height))
-    image: Image = frame.to_ndarray(
-        format="rgb24", width=max(2, round(width * scale)), height=max(2, round(frame.height * scale))
-    )
-    return np.rot90(image, k=round(frame.rotation / 90)) if frame.rotation else image
 
 
 def _fitted(image: Image, width: int, height: int) -> Image:
