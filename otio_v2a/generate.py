@@ -14,6 +14,7 @@ from pathlib import Path
 import opentimelineio as otio
 
 from otio_v2a import cues, jobs, loading, prompts, runner, stems, takes, targets, timeline, tracks
+from otio_v2a.delivering import EarlyDelivery
 from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError
 from otio_v2a.events import RunEvent
@@ -176,17 +177,24 @@ def render(
         RunError: the worker failed as a whole.
         StemError: a file cannot be written; what was there before still is.
     """
-    cut = prepared.cut
-    report = runner.run(prepared.plan, store=options.store, options=options.run, on_event=on_event, cancelled=cancelled)
+    cut, out_dir = prepared.cut, stems_folder(options.out)
+    writer = stems.ClipWriter(cut, out_dir=out_dir, earlier=_earlier(options.out))
+    with EarlyDelivery(prepared.plan, writer) as early:
+        report = runner.run(
+            prepared.plan,
+            store=options.store,
+            options=options.run,
+            on_event=early.listening(on_event) if options.layout is Layout.CLIPS else on_event,
+            cancelled=cancelled,
+        )
+        if report.cancelled:
+            early.give_up()
     if report.cancelled or not report.takes:
         return Produced(report=report)
     remembered = prompts.write_back(cut.timeline, prepared.asks)
+    # The timeline may have been edited while clips rendered: what counts is what it holds now.
     written = stems.write(
-        report.takes,
-        cut,
-        out_dir=stems_folder(options.out),
-        layout=options.layout,
-        earlier=_earlier(options.out),
+        report.takes, cut, out_dir=out_dir, layout=options.layout, earlier=_earlier(options.out), ahead=writer
     )
     return Produced(report=report, stems=written, timeline=stems.attach(remembered, written, cut=cut))
 

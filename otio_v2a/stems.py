@@ -21,9 +21,57 @@ from otio_v2a_engine.contract import Role
 if TYPE_CHECKING:
     from otio_v2a.timeline import Cut
 
-__all__ = ["Layout", "Stem", "attach", "detach", "undo", "write"]
+__all__ = ["ClipWriter", "Layout", "Stem", "attach", "detach", "undo", "write"]
 
 _ROLE_ORDER = {Role.DX: 0, Role.FX: 1, Role.AMB: 2, Role.MUS: 3}
+
+
+class ClipWriter:
+    """Writes the sound of a cut's clips, each as soon as its takes are there.
+
+    What the editor did to a clip before (in the cut's own tracks, else in `earlier`) stays: its adjustment, its stars,
+    takes of which a region was rendered anew, and the choice of the active take; else the first is active.
+
+    Args:
+        cut: the cut that the takes are made for.
+        out_dir: folder of the files.
+        chosen: content hash of the take to use, by clip id and role; goes before what was active.
+        earlier: clips of a timeline that is about to be replaced.
+        ahead: another writer of the same cut and folder: what it wrote is not written again.
+    """
+
+    def __init__(
+        self,
+        cut: "Cut",
+        *,
+        out_dir: Path,
+        chosen: Mapping[tuple[str, Role], str] | None = None,
+        earlier: Mapping[tuple[str, Role], StemClip] | None = None,
+        ahead: "ClipWriter | None" = None,
+    ) -> None:
+        self._cut = cut
+        self.spans = {span.clip_id: span for span in cut.spans}
+        self.delivery = Delivery(folder=out_dir, cut_name=cut.name, timing=cut.timing)
+        self._known = {**(earlier or {}), **earlier_clips(cut.timeline, base=cut.media_base or cut.path.parent)}
+        self._wanted = {key: clip.active_take.content_hash for key, clip in self._known.items()} | dict(chosen or {})
+        self._words = clip_words({clip_id: span.name for clip_id, span in self.spans.items()})
+        self._written: dict[Stem, Stem] = {} if ahead is None else ahead._written
+
+    def clip(self, group: Sequence[Take]) -> StemClip:
+        """All takes of one clip and role as its stem holds them. Raises StemError when they do not fit the cut."""
+        for take in group:
+            _check(take, self.spans)
+        group = sorted(group, key=lambda take: take.number)
+        key = (group[0].clip_id, group[0].role)
+        return _stem_clip(group, self.spans[key[0]], wanted=self._wanted.get(key), before=self._known.get(key))
+
+    def write(self, group: Sequence[Take]) -> Stem:
+        """Write all takes of one clip and role. Raises StemError as `stems.write` does."""
+        clip = self.clip(group)
+        stem = _clip_stem(clip, group, span=self.spans[clip.clip_id], cut=self._cut)
+        if stem not in self._written:
+            self._written[stem] = write_clip(stem, delivery=self.delivery, word=self._words[clip.clip_id])
+        return self._written[stem]
 
 
 def write(
@@ -34,51 +82,42 @@ def write(
     layout: Layout,
     chosen: Mapping[tuple[str, Role], str] | None = None,
     earlier: Mapping[tuple[str, Role], StemClip] | None = None,
+    ahead: ClipWriter | None = None,
 ) -> tuple[Stem, ...]:
     """Write the takes of a cut as broadcast wave files.
-
-    What the editor did to a clip before (in the cut's own tracks, else in `earlier`) stays: its adjustment, its stars,
-    takes of which a region was rendered anew, and the choice of the active take; else the first is active.
 
     Args:
         takes: takes of spans of the cut, in any order.
         cut: the cut they were made for.
         out_dir: folder of the files.
         layout: clip by clip, or one full-length file per role.
-        chosen: content hash of the take to use, by clip id and role; goes before what was active.
-        earlier: clips of a timeline that this run replaces.
+        chosen: as for `ClipWriter`.
+        earlier: as for `ClipWriter`.
+        ahead: a writer that wrote some clips while others rendered.
 
     Raises:
         StemError: a take does not fit the cut, cannot be read, or a file cannot be written.
     """
-    spans = {span.clip_id: span for span in cut.spans}
+    writer = ClipWriter(cut, out_dir=out_dir, chosen=chosen, earlier=earlier, ahead=ahead)
     groups: dict[tuple[Role, str], list[Take]] = defaultdict(list)
     for take in takes:
-        _check(take, spans)
+        _check(take, writer.spans)
         groups[take.role, take.clip_id].append(take)
-    known = {**(earlier or {}), **earlier_clips(cut.timeline, base=cut.media_base or cut.path.parent)}
-    wanted = {key: clip.active_take.content_hash for key, clip in known.items()} | dict(chosen or {})
-    order = {clip_id: index for index, clip_id in enumerate(spans)}
-    delivery = Delivery(folder=out_dir, cut_name=cut.name, timing=cut.timing)
-    words = clip_words({clip_id: span.name for clip_id, span in spans.items()})
+    order = {clip_id: index for index, clip_id in enumerate(writer.spans)}
+    ordered = [groups[key] for key in sorted(groups, key=lambda key: (_ROLE_ORDER.get(key[0], 9), order[key[1]]))]
+    if layout is Layout.CLIPS:
+        return tuple(writer.write(group) for group in ordered)
     stems: list[Stem] = []
     by_role: dict[Role, list[StemClip]] = defaultdict(list)
-    for role, clip_id in sorted(groups, key=lambda key: (_ROLE_ORDER.get(key[0], 9), order[key[1]])):
-        group = sorted(groups[role, clip_id], key=lambda take: take.number)
-        before = known.get((clip_id, role))
-        clip = _stem_clip(group, spans[clip_id], wanted=wanted.get((clip_id, role)), before=before)
-        by_role[role].append(clip)
-        if layout is Layout.CLIPS:
-            stem = _clip_stem(clip, group, span=spans[clip_id], cut=cut)
-            stems.append(write_clip(stem, delivery=delivery, word=words[clip_id]))
-    if layout is Layout.ROLES:
-        for role, clips in by_role.items():
-            of_role = [take for take in takes if take.role == role]
-            rates = {take.sample_rate for take in of_role}
-            if len(rates) != 1:
-                raise StemError(f"takes of {role} have several sample rates {sorted(rates)}; render them at one")
-            channels = max(take.channels for take in of_role)
-            stems.append(write_role(clips, role=role, sample_rate=rates.pop(), channels=channels, delivery=delivery))
+    for group in ordered:
+        by_role[group[0].role].append(writer.clip(group))
+    for role, clips in by_role.items():
+        of_role = [take for take in takes if take.role == role]
+        rates = {take.sample_rate for take in of_role}
+        if len(rates) != 1:
+            raise StemError(f"takes of {role} have several sample rates {sorted(rates)}; render them at one")
+        channels = max(take.channels for take in of_role)
+        stems.append(write_role(clips, role=role, sample_rate=rates.pop(), channels=channels, delivery=writer.delivery))
     return tuple(stems)
 
 
