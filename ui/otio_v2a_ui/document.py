@@ -200,6 +200,10 @@ class Document:
         row = self._lost[at - len(self._spans)]
         return row.name, row.track
 
+    def duration_at(self, at: int) -> float:
+        """Length in seconds of the clip at a place of `rows`, for sorting."""
+        return float(self._spans[at].duration_s) if at < len(self._spans) else 0.0
+
     def clip_id_at(self, at: int) -> str:
         """The clip's id at a place of `rows`."""
         return self._spans[at].clip_id if at < len(self._spans) else self._lost[at - len(self._spans)].clip_id
@@ -233,12 +237,16 @@ class Document:
             roles=enabled,
         )
 
-    def set_activity(self, clip_id: str, states: Iterable[QueueState], *, failure: str = "") -> None:
-        """Say what the queue does with a clip."""
-        activity = _Activity(frozenset(states), failure)
-        if activity != self._activity.get(clip_id, _Activity()) and clip_id in self._index:
-            self._activity[clip_id] = activity
-            self._changed(clip_id)
+    def set_activity(self, activity: Mapping[str, tuple[Iterable[QueueState], str]]) -> None:
+        """Say what the queue does with clips: states of their jobs and why the last one failed, by clip id."""
+        news = []
+        for clip_id, (states, failure) in activity.items():
+            now = _Activity(frozenset(states), failure)
+            if clip_id in self._index and now != self._activity.get(clip_id, _Activity()):
+                self._activity[clip_id] = now
+                news.append(clip_id)
+        if news:
+            self._changed(*news)
 
     # Prompts
 
