@@ -5,6 +5,7 @@ spells each part once.
 """
 
 import hashlib
+from dataclasses import replace
 from functools import lru_cache
 
 from otio_v2a.media_identity import MediaIdentity
@@ -29,6 +30,8 @@ def content_hash(
 
     Prompt fields that the engine does not take are left out; so is the device.
     """
+    if not engine.takes_events:
+        request = replace(request, events=None)
     sound = sound_text(request.prompt, sampling=request.sampling, engine=engine)
     picture = picture_text(request.picture)
     return digest(request, spelled(media), sound, picture, handle_before=handle_before, handle_after=handle_after)
@@ -45,6 +48,8 @@ def digest(
         f"{_HASH_VERSION}\n{media}\n{sound}\n{picture}\n{request.n_samples}\n{request.sample_rate}\n"
         f"{request.channels}\n{request.seed}\n{handle_before}\n{handle_after}"
     )
+    if request.events is not None:
+        text += f"\n{spelled(request.events)}"
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
     "Role",
     "Sampling",
     "UnsupportedRequest",
+    "VisualEvent",
     "WeightsError",
 ]
 
@@ -193,6 +195,23 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class VisualEvent:
+    """An instant at which something is seen to sound.
+
+    Attributes:
+        time_s: request time; it may lie outside the window by what an edit moved it.
+        strength: how sure or how hard, 0 to 1.
+    """
+
+    time_s: Fraction
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"an event's strength is 0 to 1, not {self.strength}")
+
+
+@dataclass(frozen=True)
 class RenderRequest:
     """One window of sound to render: exactly `n_samples` for `picture` from its request time 0.
 
@@ -204,6 +223,7 @@ class RenderRequest:
         channels: 1 or 2.
         seed: same seed, same bytes on one machine.
         sampling: sampler settings.
+        events: the instants that must sound, ascending, and no others; None leaves them to the engine.
     """
 
     picture: Picture
@@ -213,6 +233,7 @@ class RenderRequest:
     channels: int = 2
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
+    events: tuple[VisualEvent, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.n_samples < 1:
@@ -225,6 +246,8 @@ class RenderRequest:
             raise ValueError(f"seed must be 0 to 2**63 - 1, not {self.seed}")
         if self.n_samples > LONGEST_SPAN_S * self.sample_rate:
             raise ValueError(f"a request may last {LONGEST_SPAN_S} s, not {float(self.duration_s):g} s")
+        if self.events is not None and any(a.time_s >= b.time_s for a, b in pairwise(self.events)):
+            raise ValueError("events are not in ascending order of time")
 
     @property
     def duration_s(self) -> Fraction:
@@ -287,6 +310,7 @@ class EngineInfo:
         weights_name: kind of the weights folder that the user must have (`weight_folders.py`); empty when the weights
             ship or there are none.
         options: names of its own settings in `Sampling.options`.
+        takes_events: whether it follows `RenderRequest.events`.
     """
 
     name: str
@@ -306,6 +330,7 @@ class EngineInfo:
     cost_factor: float
     weights_name: str = ""
     options: tuple[str, ...] = ()
+    takes_events: bool = False
 
     def __post_init__(self) -> None:
         if not _ENGINE_NAME.fullmatch(self.name):

@@ -30,7 +30,7 @@ FAKE = EngineSpec(
 SMALL = EngineSpec(
     info=EngineInfo(
         name="small",
-        version="4",
+        version="5",
         summary="Bundled latent diffusion model, trained by this project; no download, faster than real time on a CPU.",
         sample_rates=(48000,),
         channels=(2, 1),
@@ -44,6 +44,7 @@ SMALL = EngineSpec(
         devices=("cpu", "cuda", "mps"),
         default_steps=12,
         cost_factor=0.2,
+        takes_events=True,
     ),
     factory="otio_v2a_engine.pipelines.small:SmallEngine",
 )

@@ -13,7 +13,7 @@ from math import ceil
 
 import numpy as np
 
-from otio_v2a_engine.contract import Cancelled, Engine, EngineError, Progress, RenderRequest, Role
+from otio_v2a_engine.contract import Cancelled, Engine, EngineError, Progress, RenderRequest, Role, VisualEvent
 from otio_v2a_engine.joining import Sound, declick, join, match_gain_db, polarity
 from otio_v2a_engine.lengths import position
 
@@ -158,7 +158,23 @@ def _window_request(request: RenderRequest, window: Window, index: int) -> Rende
         # The border that this window starts at is no border inside it.
         hidden = Fraction(window.overlap + 1, rate)
         picture = replace(picture, cuts_s=tuple(cut for cut in picture.cuts_s if cut > hidden))
-    return replace(request, picture=picture, n_samples=window.n_samples, seed=window_seed(request.seed, index))
+    return replace(
+        request,
+        picture=picture,
+        n_samples=window.n_samples,
+        seed=window_seed(request.seed, index),
+        events=_window_events(request.events, Fraction(window.start, rate), Fraction(window.n_samples, rate)),
+    )
+
+
+def _window_events(
+    events: tuple[VisualEvent, ...] | None, start_s: Fraction, duration_s: Fraction
+) -> tuple[VisualEvent, ...] | None:
+    """The events inside a window, in its time."""
+    if events is None:
+        return None
+    shifted = (replace(event, time_s=event.time_s - start_s) for event in events)
+    return tuple(event for event in shifted if 0 <= event.time_s < duration_s)
 
 
 def _render_window(

@@ -24,11 +24,12 @@ from otio_v2a_engine.contract import (
     RenderedAudio,
     RenderRequest,
     Role,
+    VisualEvent,
 )
 from otio_v2a_engine.fake import FakeEngine
 from otio_v2a_engine.lengths import position
 from otio_v2a_engine.specs import FAKE
-from otio_v2a_engine.windows import Window, plan_windows, render_long, window_seed
+from otio_v2a_engine.windows import Window, _window_request, plan_windows, render_long, window_seed
 
 RATE = 48000
 HOP = RATE // 20
@@ -407,3 +408,18 @@ def test_every_flash_of_a_long_span_clicks_once_on_its_sample(tmp_path: Path, cu
     loud = np.flatnonzero(np.abs(np.concatenate(list(blocks), axis=1)[0]) > 0.3)
     onsets = loud[np.diff(loud, prepend=-RATE) > RATE // 20]
     assert onsets.tolist() == [position(frame / rate, RATE) for frame in flashes if frame / rate < 21]
+
+
+def test_known_events_travel_to_the_windows_that_hold_them():
+    times = (Fraction(1, 10), Fraction(3), Fraction(9, 2), Fraction(11))
+    request = RenderRequest(
+        picture=Picture("/none.mov"), prompt=PromptSpec(), n_samples=12 * 48000,
+        events=tuple(VisualEvent(time) for time in times),
+    )  # fmt: skip
+    windows = plan_windows(request, max_window_s=Fraction(8))
+    for window in windows:
+        here = _window_request(request, window, 0)
+        assert [event.time_s + Fraction(window.start, 48000) for event in here.events] == [
+            time for time in times if window.start <= time * 48000 < window.start + window.n_samples
+        ]
+    assert _window_request(replace(request, events=None), windows[0], 0).events is None

@@ -16,7 +16,7 @@ from otio_v2a.jobs import PlanOptions, content_hash, plan
 from otio_v2a.media_identity import MediaIdentity, identify
 from otio_v2a.prompts import Ask, PromptFlags, default_seed, resolve
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
-from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling
+from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling, VisualEvent
 from otio_v2a_engine.lengths import position
 from otio_v2a_engine.specs import FAKE
 
@@ -277,7 +277,10 @@ REQUEST = RenderRequest(
     seed=3,
     sampling=Sampling(steps=4, guidance=2.0),
 )
-ENGINE = replace(FAKE.info, name="fake", version="1", takes_text=True, takes_negative_text=True, takes_transcript=True)
+ENGINE = replace(
+    FAKE.info, name="fake", version="1", takes_text=True, takes_negative_text=True, takes_transcript=True, takes_events=True
+)  # fmt: skip
+EVENTS = (VisualEvent(Fraction(1, 3)), VisualEvent(Fraction(1, 2), 0.5))
 IDENTITY = MediaIdentity("/m/a.mov", n_bytes=10, mtime_ns=11, digest="aa")
 
 
@@ -312,6 +315,7 @@ CHANGES = {
     "sampling.steps": {"request": replace(REQUEST, sampling=Sampling(5, 2.0))},
     "sampling.guidance": {"request": replace(REQUEST, sampling=Sampling(4, 2.5))},
     "sampling.options": {"request": replace(REQUEST, sampling=Sampling(4, 2.0, options=("sampler=ddpm",)))},
+    "events": {"request": replace(REQUEST, events=EVENTS)},
     "media.path": {"media": replace(IDENTITY, path="/m/b.mov")},
     "media.n_bytes": {"media": replace(IDENTITY, n_bytes=12)},
     "media.mtime_ns": {"media": replace(IDENTITY, mtime_ns=12)},
@@ -338,6 +342,11 @@ def test_no_field_of_a_request_is_forgotten():
     assert names - set(CHANGES) == {"picture.path"}  # stands in the media's identity
 
 
+def test_known_events_are_told_from_none_found_and_from_each_other():
+    told = [hashed(request=replace(REQUEST, events=events)) for events in (None, (), EVENTS[:1], EVENTS)]
+    assert len(set(told)) == 4
+
+
 def test_the_hash_of_today_is_the_hash_of_tomorrow():
     assert hashed() == "9111ac61b1c319527a03f68a50e708919074641a2e1b8b689b5372e253b24f95"
 
@@ -348,6 +357,7 @@ def test_the_hash_of_today_is_the_hash_of_tomorrow():
         ("takes_text", with_prompt(text="anything")),
         ("takes_negative_text", with_prompt(negative_text="anything")),
         ("takes_transcript", with_prompt(transcript="anything")),
+        ("takes_events", {"request": replace(REQUEST, events=EVENTS)}),
     ],
 )
 def test_what_an_engine_does_not_take_does_not_matter(ability, changes):

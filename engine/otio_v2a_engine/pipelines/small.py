@@ -15,11 +15,20 @@ from torch import Tensor
 
 from otio_v2a_engine import sampling
 from otio_v2a_engine.conditioning import SentenceEncoder, see
-from otio_v2a_engine.contract import Cancelled, EngineInfo, Progress, RenderedAudio, RenderRequest, Role, WeightsError
+from otio_v2a_engine.contract import (
+    Cancelled,
+    EngineInfo,
+    Progress,
+    RenderedAudio,
+    RenderRequest,
+    Role,
+    VisualEvent,
+    WeightsError,
+)
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
 from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import limit
-from otio_v2a_engine.models.mel import HOP
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
@@ -32,6 +41,7 @@ _ROLES = (Role.FX, Role.AMB)  # in the order of the role embedding
 _SHORTEST = 50  # tokens: the shortest window it was trained on
 _SILENT = -4.3  # log-mel, in 20 dB: a frame whose loudest band is below -86 dB is silence
 _CLOSED = 0.95  # how far the gate closes there: what is left cannot be heard, but is no digital zero
+_ROUNDS = 6  # of band gains after the vocoder: mel error 1.35 dB at 3, 0.98 at 8
 _MARGIN = 1  # tokens after the end, so that the vocoder sees past it
 
 
@@ -49,6 +59,19 @@ _VOICES = {
     Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
     Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
 }
+
+
+def _event_slots(events: tuple[VisualEvent, ...] | None, n_tokens: int) -> Tensor:
+    """`(1, n_tokens, 5)`: known events in their 10 ms slots; zeros when the model finds them itself."""
+    slots = torch.zeros(1, n_tokens * EVENT_SLOTS)
+    if events is None:
+        return torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
+    for event in events:
+        index = round(event.time_s * SAMPLE_RATE / HOP)
+        if 0 <= index < slots.shape[1]:
+            slots[0, index] = 1.0
+    known = torch.ones(1, n_tokens, 1)
+    return torch.cat([slots.view(1, n_tokens, EVENT_SLOTS), known], dim=2)
 
 
 class SmallEngine:
@@ -144,7 +167,7 @@ class SmallEngine:
             role=role,
             see=torch.tensor([True, False], device=self._device),
             read=torch.tensor([bool(text), bool(negative)], device=self._device),
-            events=torch.zeros(2, maps.shape[1], EVENT_SLOTS + 1, device=self._device),
+            events=_event_slots(request.events, maps.shape[1]).to(self._device).expand(2, -1, -1),
         )
         first = Conditions(*(getattr(both, each.name)[:1] for each in fields(both)))
 
@@ -161,15 +184,26 @@ class SmallEngine:
 
     def _decode(self, latents: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
         """Mono sound `(1920 T,)`."""
-        mel = self._codec.decode(latents)
+        return self._vocode(self._codec.decode(latents), generator)
+
+    def _vocode(self, mel: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
+        """Mono sound `(480 F,)` of a log-mel `(1, F, 96)`."""
         silent = mel.amax(dim=2, keepdim=True) < _SILENT
         noise = torch.randn(1, mel.shape[1], NOISE_CHANNELS, generator=generator).to(self._device)
-        sound = refine(self._vocoder(mel, noise)[0].float(), mel[0])
+        sound = refine(self._vocoder(mel, noise)[0].float(), mel[0], rounds=_ROUNDS)
         gate = 1.0 - _CLOSED * np.repeat(silent[0, :, 0].cpu().numpy(), HOP).astype(np.float32)
         ramp = np.ones(HOP // 2, np.float32) / (HOP // 2)
         smooth = np.convolve(gate, ramp, mode="same").astype(np.float32)
         mono: npt.NDArray[np.float32] = np.nan_to_num(sound.cpu().numpy() * smooth)
         return mono
+
+    @torch.no_grad()
+    def rebuild(self, mel: npt.NDArray[np.float32], *, coded: bool) -> npt.NDArray[np.float32]:
+        """A log-mel `(4 T, 96)` as sound `(1920 T,)`, through the codec when `coded`; for evaluation."""
+        known = torch.from_numpy(mel)[None].to(self._device)
+        if coded:
+            known = self._codec.decode(self._codec.encode(known))
+        return self._vocode(known, torch.Generator().manual_seed(0))
 
     def _place(self, mono: npt.NDArray[np.float32], request: RenderRequest, maps: Tensor) -> npt.NDArray[np.float32]:
         """Channels, and a level that never clips."""

@@ -166,6 +166,23 @@ class Bank:
         rows = self.recordings[name]
         return rows[int(rng.integers(len(rows)))]
 
+    def held_out(self) -> tuple[Path, ...]:
+        """Recordings that the vocoder does not learn from, to measure it on: one in fifteen of the larger kinds."""
+        assert self.root is not None
+        names = {row.path for rows in self.recordings.values() if len(rows) >= 8 for row in rows[7::15]}
+        return tuple(self.root / name for name in sorted(names))
+
+    def without_held_out(self) -> "Bank":
+        """A bank that lacks them."""
+        apart = set(self.held_out()) if self.root is not None else set()
+        bank = Bank(self.root)
+        rest = {
+            name: tuple(row for row in rows if self.root is None or self.root / row.path not in apart) or rows
+            for name, rows in self.recordings.items()
+        }
+        bank.__dict__["recordings"] = rest
+        return bank
+
     def credited(self) -> tuple[Recording, ...]:
         """Every recording that some kind may use, once, in the order of its path."""
         rows = {row.path: row for rows in self.recordings.values() for row in rows}

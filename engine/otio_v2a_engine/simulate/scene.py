@@ -19,7 +19,7 @@ from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Loo
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS, Family
 
-__all__ = ["Scene", "SceneEvent", "make_scene"]
+__all__ = ["Scene", "SceneEvent", "make_scene", "sound_of"]
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -178,16 +178,16 @@ def _look(rng: Rng) -> Look:
     )
 
 
-def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank) -> _Shot:
-    still = rng.random() < 0.07  # asked for, but nothing happens: silence
-    count = 0 if still else (1 if rng.random() < 0.75 else 2)
+def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str]) -> _Shot:
+    still = not only and rng.random() < 0.07  # asked for, but nothing happens: silence
+    count = len(only) or (0 if still else (1 if rng.random() < 0.75 else 2))
     acts: list[Act] = [distractor(rng, n_track) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
     fx = np.zeros(n_samples, np.float32)
     events: list[SceneEvent] = []
     kinds: list[str] = []
     captions: list[str] = []
-    for _ in range(count):
-        name = _choose_kind(rng, bank)
+    for number in range(count):
+        name = only[number] if only else _choose_kind(rng, bank)
         act = _perform(rng, n_track, name)
         sound, onsets, label = _sound(name, act, n_samples, bank, rng)
         fx += sound
@@ -227,7 +227,13 @@ def _rain(frames: npt.NDArray[np.uint8], rng: Rng) -> npt.NDArray[np.uint8]:
 
 
 def make_scene(
-    rng: Rng, *, bank: Bank, seconds: float = 8.0, token_rate: float = 25.0, source_rate: float | None = None
+    rng: Rng,
+    *,
+    bank: Bank,
+    seconds: float = 8.0,
+    token_rate: float = 25.0,
+    source_rate: float | None = None,
+    only: Sequence[str] = (),
 ) -> Scene:
     """A scene of `seconds`, a pure function of the generator's state and the bank.
 
@@ -237,12 +243,13 @@ def make_scene(
         seconds: length, at least 2.
         token_rate: how many frames a second are looked at; each is the nearest frame of the source.
         source_rate: frames a second of the imagined camera; by default a random common rate.
+        only: kinds of effect that happen, in one shot; by default one or two are drawn, with a cut now and then.
     """
     n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
     rate = float(rng.choice(_SOURCE_RATES)) if source_rate is None else source_rate
     times = (np.arange(round(seconds * token_rate)) + 0.5) / token_rate
     times = np.round(times * rate) / rate
-    cuts = tuple(sorted(rng.uniform(1, seconds - 1, size=1))) if rng.random() < 0.15 else ()
+    cuts = tuple(sorted(rng.uniform(1, seconds - 1, size=1))) if not only and rng.random() < 0.15 else ()
     edges = [0.0, *cuts, seconds + 1]
     ambience, ambience_kind, ambience_caption = _ambience(rng, n_samples, bank)
     frames = np.empty((len(times), HEIGHT, WIDTH, 3), np.uint8)
@@ -252,7 +259,7 @@ def make_scene(
     look = _look(rng)
     clock = np.arange(n_samples) / SAMPLE_RATE
     for start, end in pairwise(edges):
-        shot = _shot(rng, n_track, n_samples, bank)
+        shot = _shot(rng, n_track, n_samples, bank, only)
         shown = (times >= start) & (times < end)
         actors = [actor for act in shot.acts for actor in act.actors]
         if shown.any():
@@ -282,3 +289,9 @@ def make_scene(
         cuts_s=tuple(float(cut) for cut in cuts),
         kinds=(*kinds, ambience_kind),
     )
+
+
+def sound_of(rng: Rng, name: str, *, bank: Bank, seconds: float) -> Samples:
+    """The FX stem of one act of a kind, without its picture, `(n,)` at 48 kHz."""
+    act = _perform(rng, round(seconds * TRACK_RATE), name)
+    return _sound(name, act, round(seconds * SAMPLE_RATE), bank, rng)[0]

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="held-out scenes through the whole engine")
     evaluate.add_argument("--weights", type=Path, required=True, help="folder of small.safetensors and small.json")
     evaluate.add_argument("--scenes", type=int, default=40)
+    evaluate.add_argument("--each", type=int, default=2, help="renders of each kind of sound")
     evaluate.add_argument("--footage", type=Path, help="folder of real footage with true sound")
     evaluate.add_argument("--out", type=Path, help="write the figures as JSON")
     return parser
@@ -110,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             shards.make_shard(args.runs / "shards", number=number, seed=args.seed, bank=bank)
     elif args.command == "vocoder":
         run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
+        bank = bank.without_held_out()
         vocoder_training.train(run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes)
     elif args.command in ("encoder", "flow"):
         config = FlowConfig(layers=args.layers, width=args.width)
@@ -135,7 +137,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         from otio_v2a_engine.training.evaluate import evaluate
 
-        figures = evaluate(weights=args.weights, bank=bank, n_scenes=args.scenes, footage=args.footage)
+        figures = evaluate(
+            weights=args.weights, sounds=args.sounds, n_scenes=args.scenes, each=args.each, footage=args.footage
+        )
         text = json.dumps(figures, indent=1)
         if args.out:
             args.out.write_text(text + "\n")

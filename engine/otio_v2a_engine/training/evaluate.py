@@ -12,19 +12,30 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from otio_v2a_engine.contract import Picture, Progress, PromptSpec, RenderRequest, Role
+from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, VisualEvent
+from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import Scene
+from otio_v2a_engine.training import checkpoint
+from otio_v2a_engine.training.measures import (
+    kinds,
+    leakage,
+    level_db,
+    negative,
+    render,
+    request_for,
+    spectrum_error_db,
+)
 from otio_v2a_engine.training.onsets import Score, chance, f1, find_onsets, match
-from otio_v2a_engine.training.shards import held_out_scenes
+from otio_v2a_engine.training.shards import HELD_OUT_SEED, held_out_scenes
 from otio_v2a_engine.weights import read_weights
 
-__all__ = ["evaluate", "write_movie"]
+__all__ = ["evaluate"]
 
-_RATE = 25  # frames a second of the written movies
 _TRUE_FOOTAGE = (
     # Clips whose own sound belongs to what is seen, with a prompt that says no more than their description.
     ("pour_water_kitchen_270x480.mp4", "pouring water"),
@@ -33,35 +44,6 @@ _TRUE_FOOTAGE = (
     ("stream_rapids_portrait_2s.mp4", "stream over rocks"),
     ("tears_of_steel_battle_800x332.webm", "explosions and gunfire"),
 )
-
-
-def write_movie(path: Path, frames: npt.NDArray[np.uint8], *, rate: int = _RATE) -> None:
-    """Write `(T, H, W, 3)` RGB frames as an H.264 movie of good quality."""
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "14", "preset": "ultrafast"})
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
-
-
-def _render(engine: SmallEngine, request: RenderRequest) -> npt.NDArray[np.float32]:
-    def quiet(_: Progress) -> None: ...
-
-    samples: npt.NDArray[np.float32] = engine.render(request, on_progress=quiet, cancelled=lambda: False).samples[0]
-    return samples
-
-
-def _request(path: Path, seconds: float, prompt: PromptSpec, seed: int) -> RenderRequest:
-    n_samples = round(seconds * SAMPLE_RATE)
-    return RenderRequest(picture=Picture(str(path)), prompt=prompt, n_samples=n_samples, channels=1, seed=seed)
-
-
-def _level_db(sound: npt.NDArray[np.float32]) -> float:
-    return float(20 * np.log10(np.sqrt(np.mean(sound**2)) + 1e-9))
 
 
 def _timing(found: Sequence[Sequence[float]], true: Sequence[Sequence[float]], seconds: float) -> dict[str, float]:
@@ -83,42 +65,69 @@ def _timing(found: Sequence[Sequence[float]], true: Sequence[Sequence[float]], s
 def _scenes(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, Any]:
     seen, blind, ceiling, true = [], [], [], []
     levels, errors_db, silent = [], [], []
-    still = folder / "still.mp4"
+    seconds = len(scenes[0].stems[Role.FX]) / SAMPLE_RATE
     for number, scene in enumerate(scenes):
-        seconds = len(scene.frames) / _RATE
-        path = folder / f"{number}.mp4"
-        write_movie(path, scene.frames)
-        request = _request(path, seconds, PromptSpec(text=scene.captions[Role.FX]), number)
-        request = replace(
-            request,
-            picture=replace(
-                request.picture, cuts_s=tuple(Fraction(cut).limit_denominator(1000) for cut in scene.cuts_s)
-            ),
-        )
-        made, wanted = _render(engine, request), scene.stems[Role.FX]
+        request = request_for(folder / "scene.mp4", scene, PromptSpec(text=scene.captions[Role.FX]), number)
+        made, wanted = render(engine, request), scene.stems[Role.FX]
         if scene.events:
-            write_movie(still, np.repeat(scene.frames[:1], len(scene.frames), axis=0))
-            withheld = _render(engine, replace(request, picture=Picture(str(still))))
+            still = replace(scene, frames=np.repeat(scene.frames[:1], len(scene.frames), axis=0), cuts_s=())
+            withheld = render(engine, request_for(folder / "still.mp4", still, request.prompt, number))
             true.append([event.sample / SAMPLE_RATE for event in scene.events])
             seen.append(find_onsets(made).tolist())
             blind.append(find_onsets(withheld).tolist())
             ceiling.append(find_onsets(wanted).tolist())
         if np.abs(wanted).max() > 0:
-            levels.append(_level_db(made) - _level_db(wanted))
-            a, b = log_mel(made), log_mel(wanted)
-            errors_db.append(20 * float(np.abs(a.mean(0) - b.mean(0)).mean()))
+            levels.append(level_db(made) - level_db(wanted))
+            errors_db.append(spectrum_error_db(made, wanted))
         else:
-            silent.append(_level_db(made))
-    seconds = len(scenes[0].frames) / _RATE
+            silent.append(level_db(made))
     return {
         "scenes": len(scenes),
         "with_events": len(true),
+        "events": sum(map(len, true)),
         "seen": _timing(seen, true, seconds),
+        "seen_against_audible": _timing(seen, ceiling, seconds),
         "picture_withheld": _timing(blind, true, seconds),
+        "picture_withheld_against_audible": _timing(blind, ceiling, seconds),
         "detector_on_true_stem": _timing(ceiling, true, seconds),
         "level_error_db": {"median": round(float(np.median(levels)), 1), "spread": round(float(np.std(levels)), 1)},
         "mean_spectrum_error_db": round(float(np.mean(errors_db)), 1),
         "level_of_silent_scenes_dbfs": [round(level, 1) for level in silent],
+    }
+
+
+def _told(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, Any]:
+    """Events that an editor moved: the sound must lie at the new times, not at those of the picture.
+
+    Every second event of a scene is moved by 0.2 to 0.5 s, every fifth is deleted.
+    """
+    new, old, found = [], [], []
+    seconds = len(scenes[0].stems[Role.FX]) / SAMPLE_RATE
+    for number, scene in enumerate(scenes):
+        if len(scene.events) < 3:
+            continue
+        rng = checkpoint.rng_for(HELD_OUT_SEED, 1, number)
+        times = [event.sample / SAMPLE_RATE for event in scene.events]
+        kept: list[float] = []
+        gone: list[float] = []
+        for index, time in enumerate(times):
+            moved = time + float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.5)) if index % 2 else time
+            if index % 5 == 4 or not 0.05 < moved < seconds - 0.1 or any(abs(moved - other) < 0.1 for other in kept):
+                gone.append(time)
+                continue
+            kept.append(moved)
+            if moved != time:
+                gone.append(time)
+        request = request_for(folder / "told.mp4", scene, PromptSpec(text=scene.captions[Role.FX]), number)
+        told = replace(request, events=tuple(VisualEvent(Fraction(t).limit_denominator(1000)) for t in sorted(kept)))
+        new.append(sorted(kept))
+        old.append([time for time in gone if all(abs(time - other) > 0.1 for other in kept)])
+        found.append(find_onsets(render(engine, told)).tolist())
+    still_heard = sum(match(a, b)[0][0] for a, b in zip(found, old, strict=True))
+    return {
+        "scenes": len(new),
+        "at_the_new_times": _timing(found, new, seconds),
+        "old_times_still_heard": round(still_heard / max(1, sum(map(len, old))), 3),
     }
 
 
@@ -128,8 +137,8 @@ def _ambiences(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> di
     spectra = [log_mel(scene.stems[Role.AMB]).mean(0) for scene in scenes]
     for number, scene in enumerate(scenes):
         prompt = PromptSpec(text=scene.captions[Role.AMB], role=Role.AMB)
-        made = _render(engine, _request(folder / f"{number}.mp4", len(scene.frames) / _RATE, prompt, number))
-        levels.append(_level_db(made))
+        made = render(engine, request_for(folder / "amb.mp4", scene, prompt, number))
+        levels.append(level_db(made))
         distance = [float(np.abs(log_mel(made).mean(0) - spectrum).mean()) for spectrum in spectra]
         nearest.append(float(np.mean([distance[number] < other for i, other in enumerate(distance) if i != number])))
     return {
@@ -154,7 +163,10 @@ def _footage(engine: SmallEngine, folder: Path) -> dict[str, Any]:
         true = soxr.resample(np.concatenate(pieces), rate, SAMPLE_RATE).astype(np.float32)
         seconds = min(10.0, len(true) / SAMPLE_RATE)
         n = round(seconds * SAMPLE_RATE)
-        made = _render(engine, _request(path, seconds, PromptSpec(text=text), 0))
+        request = RenderRequest(
+            picture=Picture(str(path)), prompt=PromptSpec(text=text), n_samples=n, channels=1, seed=0
+        )
+        made = render(engine, request)
         found, wanted = find_onsets(made).tolist(), find_onsets(true[:n]).tolist()
         score, _ = match(found, wanted, tolerance_s=0.1)
         by_chance = chance(found, wanted, length_s=seconds, tolerance_s=0.1)
@@ -166,14 +178,70 @@ def _footage(engine: SmallEngine, folder: Path) -> dict[str, Any]:
     return out
 
 
-def evaluate(*, weights: Path, bank: Bank, n_scenes: int, footage: Path | None) -> dict[str, Any]:
-    """Figures of the weights in a folder: held-out scenes, ambiences, and real footage where it is given."""
+def _recordings(engine: SmallEngine, sounds: Path) -> dict[str, float]:
+    """Codec and vocoder on recordings that training leaves out: mel error (above -70 dB) and spectral convergence."""
+    import soundfile
+    import soxr
+
+    rows = []
+    for path in Bank(sounds).held_out():
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        mono = samples.mean(1) if rate == SAMPLE_RATE else soxr.resample(samples.mean(1), rate, SAMPLE_RATE)
+        mono = mono[: 4 * SAMPLE_RATE]
+        mono = mono[: len(mono) // SAMPLES_PER_TOKEN * SAMPLES_PER_TOKEN]
+        peak = float(np.abs(mono).max()) if len(mono) else 0.0
+        if len(mono) < SAMPLE_RATE // 10 or peak < 1e-4:
+            continue
+        true = (0.5 / peak * mono).astype(np.float32)
+        rows.append([figure for coded in (False, True) for figure in _rebuilt(engine, true, coded=coded)])
+    vocoder_db, vocoder_sc, both_db, both_sc = np.mean(rows, axis=0)
+    return {
+        "recordings": float(len(rows)),
+        "vocoder_mel_error_db": round(float(vocoder_db), 2),
+        "vocoder_spectral_convergence": round(float(vocoder_sc), 3),
+        "codec_and_vocoder_mel_error_db": round(float(both_db), 2),
+        "codec_and_vocoder_spectral_convergence": round(float(both_sc), 3),
+    }
+
+
+def _rebuilt(engine: SmallEngine, true: npt.NDArray[np.float32], *, coded: bool) -> tuple[float, float]:
+    """Mel error in dB and spectral convergence of a sound that went through the vocoder, or codec and vocoder."""
+    mel = log_mel(true)
+    made = engine.rebuild(mel, coded=coded)
+    heard = mel > -3.5
+    error = 20 * float(np.abs(log_mel(made) - mel)[heard].mean()) if heard.any() else 0.0
+    window = torch.hann_window(2048)
+    a, b = (
+        torch.stft(torch.from_numpy(sound), 2048, 512, window=window, return_complex=True).abs()
+        for sound in (true, made)
+    )
+    return error, float((a - b).norm() / a.norm())
+
+
+def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, footage: Path | None) -> dict[str, Any]:
+    """Figures of the weights in a folder, on held-out scenes, recordings, and real footage where it is given.
+
+    Args:
+        weights: folder of `small.safetensors` and `small.json`.
+        sounds: recordings; without them everything is synthesised and nothing is rebuilt.
+        n_scenes: scenes for timing; a third of them for stems and edited events.
+        each: renders of each kind, and scenes of each forbidden pair.
+        footage: real footage with its own sound.
+    """
     engine = SmallEngine("cpu", weights=read_weights("small", folder=weights))
+    bank = Bank(sounds)
     scenes = list(held_out_scenes(n_scenes, bank=bank))
+    some = scenes[: max(8, n_scenes // 3)]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         figures: dict[str, Any] = {"fx": _scenes(engine, scenes, folder)}
-        figures["amb"] = _ambiences(engine, scenes[: min(len(scenes), 16)], folder)
+        figures["told_events"] = _told(engine, some, folder)
+        figures["amb"] = _ambiences(engine, some, folder)
+        figures["leakage"] = leakage(engine, some, folder)
+        figures["kinds"] = kinds(engine, bank=bank, each=each, folder=folder)
+        figures["negative"] = negative(engine, bank=bank, each=each, folder=folder)
+    if sounds is not None:
+        figures["recordings"] = _recordings(engine, sounds)
     if footage is not None:
         figures["real_footage"] = _footage(engine, footage)
     return figures

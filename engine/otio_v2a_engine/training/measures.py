@@ -1,0 +1,172 @@
+"""What is measured of rendered scenes beside timing: kinds, leakage between stems, negative prompts. Trains nothing.
+
+Every measure renders as a user would: a movie file, a prompt, `SmallEngine.render`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from otio_v2a_engine.contract import Picture, Progress, PromptSpec, RenderRequest, Role
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
+from otio_v2a_engine.pipelines.small import SmallEngine
+from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.scene import Scene, make_scene
+from otio_v2a_engine.simulate.vocabulary import KINDS
+from otio_v2a_engine.training import checkpoint
+from otio_v2a_engine.training.probe import families_of, train_probe
+
+__all__ = [
+    "kinds", "leakage", "level_db", "negative", "render", "request_for", "spectrum_error_db", "write_movie"
+]  # fmt: skip
+
+_RATE = 25  # frames a second of the written movies
+_SEED = 999_998
+_PAIRS = (
+    ("steps_hard", "glass"), ("metal", "dog"), ("drum", "splash"), ("wood", "gunshot"), ("clap", "bell"),
+    ("steps_gravel", "door"), ("snare", "explosion"), ("stone", "bird_call"), ("rubber", "cymbal"), ("punch", "glass"),
+)  # fmt: skip
+
+Sound = npt.NDArray[np.float32]
+
+
+def write_movie(path: Path, frames: npt.NDArray[np.uint8], *, rate: int = _RATE) -> None:
+    """Write `(T, H, W, 3)` RGB frames as an H.264 movie of good quality."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "14", "preset": "ultrafast"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def request_for(path: Path, scene: Scene, prompt: PromptSpec, seed: int) -> RenderRequest:
+    """Write a scene's movie and ask for its sound, mono."""
+    write_movie(path, scene.frames)
+    cuts = tuple(Fraction(cut).limit_denominator(1000) for cut in scene.cuts_s)
+    n_samples = round(len(scene.frames) / _RATE * SAMPLE_RATE)
+    return RenderRequest(
+        picture=Picture(str(path), cuts_s=cuts), prompt=prompt, n_samples=n_samples, channels=1, seed=seed
+    )
+
+
+def render(engine: SmallEngine, request: RenderRequest) -> Sound:
+    """The samples of a mono request, `(n,)`."""
+
+    def quiet(_: Progress) -> None: ...
+
+    samples: Sound = engine.render(request, on_progress=quiet, cancelled=lambda: False).samples[0]
+    return samples
+
+
+def level_db(sound: Sound) -> float:
+    """RMS level in dBFS."""
+    return float(20 * np.log10(np.sqrt(np.mean(sound**2)) + 1e-9))
+
+
+def kinds(engine: SmallEngine, *, bank: Bank, each: int, folder: Path) -> dict[str, Any]:
+    """Whether a rendered sound passes for its kind: scenes of one act, asked for by a caption of it."""
+    probe, truth = train_probe(bank)
+    said: list[str] = []
+    asked: list[str] = []
+    for index, name in enumerate(probe.names):
+        for example in range(each):
+            scene = make_scene(checkpoint.rng_for(_SEED, index, example), bank=bank, seconds=6.0, only=(name,))
+            caption = KINDS[name].captions[example % len(KINDS[name].captions)]
+            text = scene.captions[Role.FX] if KINDS[name].label_captions else caption
+            request = request_for(folder / "kind.mp4", scene, PromptSpec(text=text), example)
+            said += probe.likeliest([render(engine, request)])
+            asked.append(name)
+    right = np.array([a == b for a, b in zip(said, asked, strict=True)])
+    family = np.array([a == b for a, b in zip(families_of(said), families_of(asked), strict=True)])
+    by_kind = {name: round(float(right[[a == name for a in asked]].mean()), 2) for name in probe.names}
+    return {
+        "classes": len(probe.names),
+        "renders": len(asked),
+        "kind": round(float(right.mean()), 3),
+        "family": round(float(family.mean()), 3),
+        "kinds_at_85": sum(share >= 0.85 for share in by_kind.values()),
+        "probe_on_true_stems": truth,
+        "by_kind": by_kind,
+        "confused": sorted({f"{a} as {b}" for a, b in zip(asked, said, strict=True) if a != b}),
+    }
+
+
+def _power(sound: Sound) -> npt.NDArray[np.float64]:
+    """Mean power of each 10 ms, `(n // 480,)`."""
+    n = len(sound) // HOP
+    power: npt.NDArray[np.float64] = (sound[: n * HOP].astype(np.float64) ** 2).reshape(n, HOP).mean(1)
+    return power
+
+
+def leakage(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, float]:
+    """How much of one stem is heard in the other, in dB; the median over scenes with events.
+
+    The background in the effects: the power of the rendered effects where the true ones are silent (below -70 dBFS),
+    against the true background. The effects in the background: what the rendered background has more at the true
+    events than elsewhere, against the true effects there.
+    """
+    into_fx: list[float] = []
+    into_amb: list[float] = []
+    for number, scene in enumerate(scenes):
+        if not scene.events:
+            continue
+        true_fx, true_amb = _power(scene.stems[Role.FX]), _power(scene.stems[Role.AMB])
+        path = folder / "leak.mp4"
+        fx = _power(render(engine, request_for(path, scene, PromptSpec(text=scene.captions[Role.FX]), number)))
+        wanted = PromptSpec(text=scene.captions[Role.AMB], role=Role.AMB)
+        amb = _power(render(engine, request_for(path, scene, wanted, number)))
+        silent, loud = true_fx < 1e-7, true_fx > 0.1 * true_fx.max()
+        if silent.sum() >= 20:
+            into_fx.append(10 * float(np.log10((fx[silent].mean() + 1e-12) / (true_amb.mean() + 1e-12))))
+        if loud.any() and silent.any():
+            more = max(amb[loud].mean() - np.median(amb), 1e-12)
+            into_amb.append(10 * float(np.log10(more / true_fx[loud].mean())))
+    return {
+        "scenes": float(len(into_amb)),
+        "background_in_effects_db": round(float(np.median(into_fx)), 1),
+        "effects_in_background_db": round(float(np.median(into_amb)), 1),
+    }
+
+
+def negative(engine: SmallEngine, *, bank: Bank, each: int, folder: Path) -> dict[str, Any]:
+    """How far a negative prompt lowers the sound that it names: scenes of two acts, both asked for, one forbidden.
+
+    Measured on the 120 ms after those events of the forbidden kind that are 200 ms away from any of the other, and
+    beside it on the events of the kind that stays.
+    """
+    lowered: list[float] = []
+    kept: list[float] = []
+    for index, pair in enumerate(_PAIRS):
+        for example in range(each):
+            scene = make_scene(checkpoint.rng_for(_SEED + 1, index, example), bank=bank, seconds=8.0, only=pair)
+            times = {name: [e.sample // HOP for e in scene.events if e.kind == name] for name in pair}
+            words = [KINDS[name].captions[0] for name in pair]
+            request = request_for(folder / "no.mp4", scene, PromptSpec(text=" and ".join(words)), example)
+            forbidden = replace(request, prompt=replace(request.prompt, text=words[0], negative_text=words[1]))
+            both, without = _power(render(engine, request)), _power(render(engine, forbidden))
+            for name, out in ((pair[0], kept), (pair[1], lowered)):
+                others = times[pair[1] if name == pair[0] else pair[0]]
+                alone = [t for t in times[name] if all(abs(t - other) > 20 for other in others)]
+                heard = np.array([both[t : t + 12].sum() for t in alone if t + 12 <= len(both)])
+                left = np.array([without[t : t + 12].sum() for t in alone if t + 12 <= len(both)])
+                if len(heard) and heard.mean() > 1e-6:
+                    out.append(10 * float(np.log10((left.mean() + 1e-9) / (heard.mean() + 1e-9))))
+    return {
+        "scenes": len(lowered),
+        "forbidden_db": round(float(np.median(lowered)), 1),
+        "kept_db": round(float(np.median(kept)), 1),
+    }
+
+
+def spectrum_error_db(made: Sound, true: Sound) -> float:
+    """Mean difference of the two sounds' mean log-mel spectra."""
+    return 20 * float(np.abs(log_mel(made).mean(0) - log_mel(true).mean(0)).mean())
