@@ -278,8 +278,14 @@ REQUEST = RenderRequest(
     sampling=Sampling(steps=4, guidance=2.0),
 )
 ENGINE = replace(
-    FAKE.info, name="fake", version="1", takes_text=True, takes_negative_text=True, takes_transcript=True, takes_events=True
-)  # fmt: skip
+    FAKE.info,
+    name="fake",
+    version="1",
+    takes_text=True,
+    takes_negative_text=True,
+    takes_transcript=True,
+    takes_events=True,
+)
 EVENTS = (VisualEvent(Fraction(1, 3)), VisualEvent(Fraction(1, 2), 0.5))
 IDENTITY = MediaIdentity("/m/a.mov", n_bytes=10, mtime_ns=11, digest="aa")
 
