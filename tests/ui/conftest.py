@@ -17,6 +17,10 @@ except ImportError as error:
 os.environ.setdefault("QT_LOGGING_RULES", "qt.multimedia.*=false")
 
 
+# What Qt says of a platform without a display and a machine without a sound server, not of us.
+_OF_THE_MACHINE = ("propagateSizeHints", "pa_context_connect", "pipewire")
+
+
 class _Skipped(pytest.Module):
     def collect(self) -> Iterable[pytest.Item]:
         pytest.skip(_WHY_NOT, allow_module_level=True)
@@ -37,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents and not _WHY_NOT and item.get_closest_marker("qt_log_level_fail") is None:
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
+            item.add_marker(pytest.mark.qt_log_ignore(*_OF_THE_MACHINE))
 
 
 @pytest.fixture(autouse=True)
