@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -61,6 +62,7 @@ class Delivery:
     timing: CutTiming
 
 
+@cache
 def generator() -> str:
     """Name and version of this program."""
     try:
@@ -69,6 +71,7 @@ def generator() -> str:
         return "otio-v2a"
 
 
+@cache  # the installed packages are searched, which takes longer than writing a short file
 def weights_licence(engine: str) -> str:
     """Licence of an engine's weights, "none" when it has no weights, "unknown" when it is not installed."""
     try:
