@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeySequence, QPainter, QPainterPath, QPen, QPixmap, QShortcut
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -66,7 +77,7 @@ class _Delegate(QStyledItemDelegate):
             painter.setPen(QColor(theme.FAINT if faint else theme.TEXT if row.media else theme.DIM))
             place = rect.adjusted(6, 0, -4, 0)
             painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), index.data() or "–")
-        if is_selected and column is Column.NUMBER:
+        if is_selected and rect.left() <= 1:
             painter.fillRect(QRect(rect.left(), rect.top(), 2, rect.height()), QColor(theme.ACCENT))
 
     def _paint_clip(self, painter: QPainter, option: QStyleOptionViewItem, row: ClipRow) -> None:
@@ -146,11 +157,52 @@ def _paint_warning(painter: QPainter, rect: QRectF) -> None:
     painter.drawPath(path)
 
 
-class _View(QTreeView):
-    """The table itself. Space plays, so it must not select."""
+_OF_THE_PLAYER = frozenset(
+    (
+        Qt.Key.Key_Space,
+        Qt.Key.Key_J,
+        Qt.Key.Key_K,
+        Qt.Key.Key_L,
+        Qt.Key.Key_I,
+        Qt.Key.Key_O,
+        Qt.Key.Key_Slash,
+        Qt.Key.Key_Left,
+        Qt.Key.Key_Right,
+    )
+)
+
+
+class _View(QTreeView):  # type: ignore[misc]
+    """The table itself. It leaves the transport's keys to the panel, and hides columns where it is narrow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths: dict[int, int] = {}
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and down choose, Space plays."""
+        if event.key() in _OF_THE_PLAYER and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def keyboardSearch(self, search: str) -> None:
-        """Letters are shortcuts here; the filter field searches."""
+        """Letters are the transport's keys here; the filter field searches."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The name must stay readable."""
+        header = self.header()
+        room = self.viewport().width() - _THUMB.width() - self.fontMetrics().horizontalAdvance("M" * 12)
+        room -= sum(header.sectionSize(column) for column in (Column.IN, Column.STATUS))
+        for column in (Column.DURATION, Column.NUMBER, Column.OUT):
+            width = self.widths.get(column, 0)
+            room -= width
+            hidden = room < 0
+            if hidden != header.isSectionHidden(column):
+                header.setSectionHidden(column, hidden)
+            if hidden:
+                room += width
+        super().resizeEvent(event)
 
 
 class ClipList(QWidget):
@@ -235,6 +287,7 @@ class ClipList(QWidget):
         header.resizeSection(Column.OUT, timecode)
         header.resizeSection(Column.DURATION, digits.horizontalAdvance("00:00:00") + 16)
         header.resizeSection(Column.STATUS, words)
+        view.widths = {column: header.sectionSize(column) for column in (Column.DURATION, Column.NUMBER, Column.OUT)}
         view.selectionModel().selectionChanged.connect(lambda: self.selection_changed.emit(self.selected()))
         view.activated.connect(lambda index: self.activated.emit(self.model.clip_id(index)))
         return view

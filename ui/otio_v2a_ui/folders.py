@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["cache_folder", "config_folder", "state_folder"]
+__all__ = ["cache_folder", "config_folder", "data_folder", "state_folder"]
 
 _NAME = "otio-v2a"
 
@@ -23,6 +23,11 @@ def cache_folder() -> Path:
 def config_folder() -> Path:
     """What the user has chosen: presets, settings."""
     return _base("XDG_CONFIG_HOME", ".config") / _NAME
+
+
+def data_folder() -> Path:
+    """Copies of what ships with the program: the demo cut."""
+    return _base("XDG_DATA_HOME", ".local/share") / _NAME
 
 
 def _base(variable: str, fallback: str) -> Path:
