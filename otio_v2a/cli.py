@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from otio_v2a.cli_models import add_engine_options, add_weights
 from otio_v2a.errors import V2AError
 
 __all__ = ["main"]
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_preview(commands)
     _add_undo(commands)
     _add_engines(commands)
+    add_weights(commands)
     _add_detect(commands)
     return parser
 
@@ -117,6 +119,7 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
     how.add_argument("--steps", type=_positive, metavar="N", help="sampler steps (the engine's own)")
     how.add_argument("--guidance", type=float, metavar="G", help="guidance scale (the engine's own)")
+    add_engine_options(how)
     how.add_argument("--mono", action="store_true", help="one channel instead of two")
     how.add_argument("--handles", type=_seconds, metavar="S", help="extra sound around each clip, seconds (0.5)")
     how.add_argument("--no-shots", action="store_true", help="do not look for cuts inside clips")

@@ -51,7 +51,7 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) -> int:
-    from otio_v2a.generate import prepare, produce
+    from otio_v2a.generate import prepare, produce, warm
     from otio_v2a.preview import default_preview
 
     _log_to_stderr(args.verbose)
@@ -60,6 +60,8 @@ def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) 
         if args.dry_run and not options.store.root.exists():
             # Looking for shots keeps its answers; a dry run leaves nothing behind.
             options = replace(options, store_root=Path(stack.enter_context(TemporaryDirectory(prefix="otio-v2a-"))))
+        if not args.dry_run:
+            options = stack.enter_context(warm(options))
         with choose_view(as_json=args.json, quiet=args.quiet) as view:
             prepared = prepare(cut, options, on_event=view.on_event)
             if not args.quiet:
@@ -93,8 +95,13 @@ def _options(args: argparse.Namespace, out: Path) -> Any:
     from otio_v2a_engine.contract import Role, Sampling
     from otio_v2a_engine.registry import DEFAULT_ENGINE
 
+    if args.weights is not None:
+        from otio_v2a.weights_store import choose
+
+        choose(args.weights)
+    own = (*args.option, *(("paper-compatible",) if args.paper_compatible else ()))
     try:
-        sampling = Sampling(steps=args.steps, guidance=args.guidance)
+        sampling = Sampling(steps=args.steps, guidance=args.guidance, options=tuple(dict.fromkeys(own)))
     except ValueError as error:
         raise V2AError(str(error)) from error
     backend = None

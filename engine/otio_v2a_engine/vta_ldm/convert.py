@@ -1,13 +1,9 @@
-"""Turns the released files into a weights folder, once and strictly.
-
-    python -m otio_v2a_engine.vta_ldm.convert SOURCE TARGET
+"""Turns the released files into a weights folder, once and strictly (`python -m otio_v2a_engine.vta_ldm`).
 
 The released files are pickles: they are opened with `weights_only=True` alone, which reads tensors and runs nothing.
 Every tensor must be known, present and of the right shape; what is left out is named. Downloads nothing.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
@@ -17,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from otio_v2a_engine.contract import EngineError, WeightsError
+from otio_v2a_engine.contract import WeightsError
 from otio_v2a_engine.vta_ldm import published
 from otio_v2a_engine.vta_ldm.checkpoint import Checkpoint, build_checkpoint, write_checkpoint
 from otio_v2a_engine.vta_ldm.config import VtaLdmConfig
@@ -25,7 +21,7 @@ from otio_v2a_engine.vta_ldm.encoders.clip import clip_config
 from otio_v2a_engine.vta_ldm.text import clip_text_config, has_tokenizer
 from otio_v2a_engine.weight_folders import SourceFile, WeightsNote, hash_file
 
-__all__ = ["convert", "main"]
+__all__ = ["convert"]
 
 _NAMED = 5
 _AUTOENCODER = "first_stage_model."
@@ -58,7 +54,7 @@ def convert(
     config = config or VtaLdmConfig.published()
     if target.exists():
         raise WeightsError(f"{target} exists already; choose another folder, or remove it first")
-    _check_files(source)
+    published.check_files(source)
     main_tensors = _read(source / published.MAIN_FILE, on_stage)
     autoencoder = _read(source / published.VAE_FILE, on_stage)
     audioldm = _read(source / published.AUDIOLDM_FILE, on_stage)
@@ -87,15 +83,6 @@ def convert(
     return write_checkpoint(
         target, made, licence=published.LICENCE, sources=sources, remarks=tuple(remarks), tokenizer=vocabulary
     )
-
-
-def _check_files(source: Path) -> None:
-    missing = [file for file in published.FILES if not (source / file.name).is_file()]
-    if missing:
-        lines = [f"  {file.name}: {file.holds}; from {file.source}; licence {file.licence}" for file in missing]
-        raise WeightsError(
-            "\n".join([f"{source} lacks {len(missing)} of the released files (nothing is downloaded unasked):", *lines])
-        )
 
 
 def _read(path: Path, on_stage: Callable[[str], None]) -> dict[str, Tensor]:
@@ -202,26 +189,3 @@ def _fill(
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Convert from a command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m otio_v2a_engine.vta_ldm.convert", description=__doc__)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
-    options = parser.parse_args(arguments)
-    try:
-        convert(options.source, options.target, on_stage=lambda stage: _say(stage))
-    except EngineError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
-
-
-def _say(stage: str) -> None:
-    sys.stdout.write(f"{stage}\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

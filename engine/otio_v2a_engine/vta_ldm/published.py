@@ -5,7 +5,9 @@ Knows names and shapes only; `convert.py` reads and writes.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from otio_v2a_engine.contract import WeightsError
 from otio_v2a_engine.vta_ldm.config import VaeSettings, VocoderSettings
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "VOCABULARY_FILES",
     "PublishedFile",
     "belongs_to_audioldm",
+    "check_files",
     "is_counter",
     "vae_names",
     "vocoder_names",
@@ -169,3 +172,17 @@ def _vocoder_layers(settings: VocoderSettings) -> Iterator[tuple[str, str]]:
 def vocoder_names(settings: VocoderSettings) -> dict[str, str]:
     """Our name of every tensor of the vocoder, with the published one in the autoencoder's file."""
     return _both(_vocoder_layers(settings))
+
+
+def check_files(source: Path) -> None:
+    """Refuse a folder that lacks a released file, naming each with its publisher and licence.
+
+    Raises:
+        WeightsError: a file is missing.
+    """
+    missing = [file for file in FILES if not (source / file.name).is_file()]
+    if missing:
+        lines = [f"  {file.name}: {file.holds}; from {file.source}; licence {file.licence}" for file in missing]
+        raise WeightsError(
+            "\n".join([f"{source} lacks {len(missing)} of the released files (nothing is downloaded unasked):", *lines])
+        )
