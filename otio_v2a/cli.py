@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_inspect(commands)
     _add_takes(commands)
+    _add_relink(commands)
     _add_preview(commands)
     _add_undo(commands)
     _add_engines(commands)
@@ -207,6 +208,22 @@ def _add_retouching(actions: "Commands[argparse.ArgumentParser]") -> None:
             action.add_argument("number", type=_positive, nargs="?", metavar="N", help=words)
         action.add_argument("--clip", metavar="NAME", help="name or id of the clip")
         action.add_argument("--role", choices=ROLES, help="role of the stem")
+
+
+def _add_relink(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "relink",
+        help="find missing media below a folder and write a cut that points at it",
+        description="Find missing media below a folder, by name, length and size, and write a cut that points at it. "
+        "The cut itself is never changed. Exit code 1 when something is still missing.",
+    )
+    parser.set_defaults(command="relink", module="commands_relink")
+    parser.add_argument("cut", type=Path, metavar="CUT", help="a cut with missing media")
+    parser.add_argument("--search", "-s", type=Path, required=True, metavar="DIR", help="folder above the media")
+    parser.add_argument("--out", "-o", type=Path, metavar="NEW", help="cut to write (CUT_relinked.otio beside the cut)")
+    parser.add_argument("--best", action="store_true", help="where none is beyond doubt, take the best candidate")
+    parser.add_argument("--dry-run", "-n", action="store_true", help="show what would be found, write nothing")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
 
 
 def _add_preview(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -23,6 +23,7 @@ from otio_v2a.errors import CutError, MediaError
 from otio_v2a.mapping import Frames
 from otio_v2a.media import IMAGE_SUFFIXES, MOVIE_SUFFIXES, find_sequence, images_in, probe, split_pattern
 from otio_v2a.references import Clock, Locator, Unusable, rate_of, url_of
+from otio_v2a.relinking import relinked
 from otio_v2a.spans import ClipSpan, CutTiming, MediaFile, Skipped
 from otio_v2a.walk import Walker
 
@@ -48,6 +49,7 @@ class ReadOptions:
         media_roots: when given, media outside of these folders are refused.
         cache_dir: where bundles are unpacked; None is a folder of this user's cache.
         media_base: the folder where relative references start; None is the cut's own.
+        relinks: files to use instead of missing ones, by the spelling in the cut (`relinking.relinked`).
     """
 
     all_tracks: bool = False
@@ -56,6 +58,7 @@ class ReadOptions:
     media_roots: tuple[Path, ...] = ()
     cache_dir: Path | None = None
     media_base: Path | None = None
+    relinks: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ def read(path: Path, *, options: ReadOptions = ReadOptions()) -> Cut:
     if suffix in MOVIE_SUFFIXES or suffix in IMAGE_SUFFIXES or path.is_dir():
         return from_movie(path, options=options)
     timeline, content = loading.load(path)
+    if options.relinks:
+        timeline = relinked(timeline, dict(options.relinks))
     base = options.media_base or path.parent
     source = _Source(timeline, base, roots=options.media_roots, content=content)
     return _cut(source, path, options)
