@@ -82,7 +82,7 @@ def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = Tru
         picture=torch.randn(batch, n_tokens, TINY.picture),
         text=torch.randn(batch, TINY.text),
         role=torch.zeros(batch, dtype=torch.long),
-        see=torch.full((batch,), see),
+        see=torch.full((batch, n_tokens), see),
         read=torch.full((batch,), read),
         events=torch.zeros(batch, n_tokens, EVENT_SLOTS + 1),
     )

@@ -50,7 +50,7 @@ class Conditions:
         picture: `(B, T, picture)` from PictureEncoder.
         text: `(B, 384)` sentence embeddings.
         role: `(B,)` index.
-        see: `(B,)` bool; False drops the picture.
+        see: `(B, T)` bool; False hides the picture of a token.
         read: `(B,)` bool; False drops the text.
         events: `(B, T, 5)`: how surely an event begins in each 10 ms slot, and whether the events are known at all
             (1) or the model finds them in the picture (0, and no slots).
@@ -202,7 +202,7 @@ class FlowModel(nn.Module):
         c = self.time(torch.cat([angles.cos(), angles.sin()], dim=1))
         c = c + torch.where(conditions.read[:, None], self.text(conditions.text), self.no_text)
         c = c + self.role(conditions.role)
-        seen = torch.where(conditions.see[:, None, None], self.picture(conditions.picture), self.no_picture)
+        seen = torch.where(conditions.see[..., None], self.picture(conditions.picture), self.no_picture)
         condition = self.modulation(F.silu(c)).view(-1, 6, self.config.width)
         cos, sin = self._positions(x.shape[1], x.device)
         h = self.embed(x) + seen + self.events(conditions.events)

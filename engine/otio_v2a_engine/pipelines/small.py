@@ -30,6 +30,7 @@ from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, Flo
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE
 from otio_v2a_engine.models.refine import refine
+from otio_v2a_engine.models.spots import edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
 from otio_v2a_engine.specs import SMALL
@@ -61,17 +62,9 @@ _VOICES = {
 }
 
 
-def _event_slots(events: tuple[VisualEvent, ...] | None, n_tokens: int) -> Tensor:
-    """`(1, n_tokens, 5)`: known events in their 10 ms slots; zeros when the model finds them itself."""
-    slots = torch.zeros(1, n_tokens * EVENT_SLOTS)
-    if events is None:
-        return torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
-    for event in events:
-        index = round(event.time_s * SAMPLE_RATE / HOP)
-        if 0 <= index < slots.shape[1]:
-            slots[0, index] = 1.0
-    known = torch.ones(1, n_tokens, 1)
-    return torch.cat([slots.view(1, n_tokens, EVENT_SLOTS), known], dim=2)
+def _slots(events: tuple[VisualEvent, ...]) -> list[int]:
+    """The 10 ms slots of known events."""
+    return [round(event.time_s * SAMPLE_RATE / HOP) for event in events]
 
 
 class SmallEngine:
@@ -153,21 +146,29 @@ class SmallEngine:
         """Latents `(1, T, 64)` for a request."""
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
-        vectors, _ = self._encoder(maps.to(self._device), cuts.to(self._device))
-        if request.prompt.role is Role.AMB:
+        vectors, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
+        n_tokens = maps.shape[1]
+        events = torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
+        shown = torch.ones(n_tokens, dtype=torch.bool)
+        if request.prompt.role is Role.FX:
+            # The events that are seen are said as well, unless somebody says others.
+            spots = find_spots(onsets[0])
+            slots = [spot.slot for spot in spots] if request.events is None else _slots(request.events)
+            events, shown = event_slots(slots, n_tokens), ~edited_tokens(spots, slots, n_tokens)
+        else:
             # A background belongs to the place, not to single events: it sees the window as a whole.
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         text, negative = request.prompt.text.strip(), request.prompt.negative_text.strip()
         embeddings = self._sentences.embed([text or " ", negative or " "]).to(self._device)
         role = torch.full((2,), _ROLES.index(request.prompt.role), device=self._device)
-        # The second half is the unconditional branch: no picture, and the negative prompt where there is one.
+        # The second half is the unconditional branch: no picture, no events, and the negative prompt if there is one.
         both = Conditions(
             picture=vectors.expand(2, -1, -1),
             text=embeddings,
             role=role,
-            see=torch.tensor([True, False], device=self._device),
+            see=torch.stack([shown, torch.zeros_like(shown)]).to(self._device),
             read=torch.tensor([bool(text), bool(negative)], device=self._device),
-            events=_event_slots(request.events, maps.shape[1]).to(self._device).expand(2, -1, -1),
+            events=torch.cat([events, torch.zeros_like(events)]).to(self._device),
         )
         first = Conditions(*(getattr(both, each.name)[:1] for each in fields(both)))
 

@@ -136,7 +136,7 @@ class _Data:
         cut = [slice(int(start), int(start) + n_tokens) for start in starts]
         known = (roles == 0) & (rng.random(size) < run.known_share)
         # Some known events come with the picture of another scene: events that are told overrule what is seen.
-        shown = np.where(known & (rng.random(size) < 0.25), rng.integers(0, len(self), size), scenes)
+        shown = np.where(known & (rng.random(size) < 0.3), rng.integers(0, len(self), size), scenes)
         maps = torch.stack([self.maps[i][c] for i, c in zip(shown, cut, strict=True)]).float()
         if rng.random() < 0.5:  # mirrored picture
             maps = maps.flip(-1)
@@ -147,6 +147,11 @@ class _Data:
         drop = rng.random(size)  # 9 % of all both, 9 % the picture alone, 12 % the text alone
         known &= drop >= 0.09
         told = torch.from_numpy(known).float()[:, None, None]
+        see = np.broadcast_to((drop >= 0.18)[:, None], (size, n_tokens)).copy()
+        for row in np.flatnonzero(known & (rng.random(size) < 0.35)):  # parts hidden, as around an edited event
+            for _ in range(int(rng.integers(1, 5))):
+                first, length = int(rng.integers(-8, n_tokens)), int(rng.integers(10, 40))
+                see[row, max(0, first) : max(0, first + length)] = False
         return {
             "maps": maps,
             "cuts": torch.stack([self.cuts[i][c] for i, c in zip(shown, cut, strict=True)]).float(),
@@ -156,7 +161,7 @@ class _Data:
             "onsets": torch.stack([self.onsets[i][c] for i, c in zip(scenes, cut, strict=True)]),
             "text": torch.stack(texts),
             "role": torch.from_numpy(roles),
-            "see": torch.from_numpy(drop >= 0.18),
+            "see": torch.from_numpy(see),
             "read": torch.from_numpy((drop >= 0.30) | ((drop >= 0.09) & (drop < 0.18))),
             "t": torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.2, 1.1, size)))).float(),
             "x0": torch.from_numpy(rng.standard_normal((size, n_tokens, run.model.latent)).astype(np.float32)),
