@@ -7,7 +7,8 @@
 Prints nothing; progress travels as events.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,9 +27,20 @@ from otio_v2a.stems import Layout, Stem
 from otio_v2a.takes import TakeStore
 from otio_v2a.targets import Loss, Target
 from otio_v2a.timeline import Cut, ReadOptions
+from otio_v2a.workers import Workers
 from otio_v2a_engine.contract import Role
 
-__all__ = ["GenerateOptions", "Prepared", "Produced", "default_out", "prepare", "produce", "render", "stems_folder"]
+__all__ = [
+    "GenerateOptions",
+    "Prepared",
+    "Produced",
+    "default_out",
+    "prepare",
+    "produce",
+    "render",
+    "stems_folder",
+    "warm",
+]
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,13 @@ def _never() -> bool:
     return False
 
 
+@contextmanager
+def warm(options: GenerateOptions) -> Iterator[GenerateOptions]:
+    """The same options with worker processes that `prepare` and `render` share; they end with the context."""
+    with Workers() as spare:
+        yield replace(options, run=replace(options.run, spare=spare))
+
+
 def prepare(
     cut_path: Path,
     options: GenerateOptions,
@@ -141,6 +160,8 @@ def prepare(
     targets.refuse_fatal(losses)
     sheets = tuple(cue for path in options.cue_sheets for cue in cues.load_cues(path))
     asks = prompts.resolve(cut.spans, flags=options.flags, cues=sheets, timing=cut.timing)
+    if asks:
+        _start_ahead(asks[0].prompt.role, options)
     notes = [*cut.notes, *_left_out(cut, options.out, asks), *cues.unmatched(sheets, cut.spans, timing=cut.timing)]
     shots = None
     if options.find_shots and asks:
@@ -217,6 +238,19 @@ def produce(
         return made
     out = targets.write(made.timeline, options.out, options.target, base=_media_base(prepared.cut))
     return replace(made, out=out)
+
+
+def _start_ahead(role: Role, options: GenerateOptions) -> None:
+    """Let a shared worker load its engine while the cut is planned, where nothing was rendered before."""
+    run, store = options.run, options.store
+    if run.spare is None or run.backend is not None or run.workers > 1 or any(store.root.glob("[0-9a-f][0-9a-f]")):
+        return
+    run.spare.start_ahead(
+        log_path=store.log_dir / "worker-1.log",
+        settings=run.settings,
+        engine=options.plan.engine_of(role),
+        device=options.plan.device,
+    )
 
 
 def _media_base(cut: Cut) -> Path:

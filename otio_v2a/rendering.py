@@ -28,6 +28,7 @@ from otio_v2a.worker_process import (
     WorkerProcess,
     WorkerSettings,
 )
+from otio_v2a.workers import Workers
 from otio_v2a_engine import wire
 
 __all__ = ["Advanced", "Backend", "LocalBackend", "Message", "Outcome", "Started", "in_lanes", "render_job"]
@@ -101,10 +102,12 @@ class Backend(Protocol):
 class LocalBackend:
     """A pool of `workers` processes on this machine, each fed by a thread; one more keeps what they finish.
 
-    Keeping a take waits for the disk. Meanwhile its worker is at the next job.
+    Keeping a take waits for the disk. Meanwhile its worker is at the next job. With `spare`, processes are taken from
+    there and left there.
     """
 
     workers: int = 1
+    spare: Workers | None = None
 
     def render_all(
         self,
@@ -126,7 +129,7 @@ class LocalBackend:
                 else:
                     kept.append(keeper.submit(lambda: post(_keep(made, store=store))))
 
-            in_lanes(jobs, work, lanes=self.workers, store=store, settings=settings, stop=stop)
+            in_lanes(jobs, work, lanes=self.workers, store=store, settings=settings, stop=stop, spare=self.spare)
         for each in kept:
             each.result()
 
@@ -139,6 +142,7 @@ def in_lanes(
     store: TakeStore,
     settings: WorkerSettings,
     stop: Stop,
+    spare: Workers | None = None,
 ) -> None:
     """Do `work` for every item in order, in as many threads as lanes, each with a worker process of its own.
 
@@ -153,7 +157,8 @@ def in_lanes(
     broken: list[BaseException] = []
 
     def lane(number: int) -> None:
-        worker = WorkerProcess(log_path=store.log_dir / f"worker-{number}.log", settings=settings)
+        log_path = store.log_dir / f"worker-{number}.log"
+        worker = (spare or Workers()).take(log_path=log_path, settings=settings)
         try:
             while not stop.asked and not broken:
                 try:
@@ -166,6 +171,8 @@ def in_lanes(
         finally:
             if stop.asked or broken:
                 worker.kill()
+            elif spare is not None:
+                spare.give_back(worker)
             else:
                 worker.close()
 

@@ -29,6 +29,7 @@ from otio_v2a.spans import ClipSpan, Shot
 from otio_v2a.supervision import interrupts, pump
 from otio_v2a.takes import Take, TakeStore
 from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerProcess, WorkerSettings
+from otio_v2a.workers import Workers
 from otio_v2a_engine import wire
 
 __all__ = ["FoundShots", "RunOptions", "RunReport", "find_shots", "run"]
@@ -44,11 +45,13 @@ class RunOptions:
         workers: processes at a time on this machine.
         settings: how each is run.
         backend: something else than this machine's pool, a cluster for example.
+        spare: processes that searches and runs share, one after the other; without it each starts its own.
     """
 
     workers: int = 1
     settings: WorkerSettings = field(default_factory=WorkerSettings)
     backend: Backend | None = None
+    spare: Workers | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -89,7 +92,7 @@ def run(
         state = _Run(plan, store=store, on_event=on_event)
         pending = state.begin()
         if pending:
-            backend = options.backend or LocalBackend(workers=options.workers)
+            backend = options.backend or LocalBackend(workers=options.workers, spare=options.spare)
             pump(
                 lambda post: backend.render_all(pending, store=store, settings=options.settings, post=post, stop=stop),
                 state.take_in,
@@ -186,6 +189,7 @@ def find_shots(
                     store=store,
                     settings=options.settings,
                     stop=stop,
+                    spare=options.spare,
                 ),
                 take_in,
                 stop=stop,

@@ -105,9 +105,30 @@ class WorkerProcess:
         self.log_path = log_path
         self._settings = settings or WorkerSettings()
         self._process: subprocess.Popen[str] | None = None
+        self._ready = False
         self._events: queue.SimpleQueue[wire.Event | None] = queue.SimpleQueue()
         self._ids = count(1)
         self._log_start = 0
+
+    @property
+    def settings(self) -> WorkerSettings:
+        """How it is run."""
+        return self._settings
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs and has answered."""
+        return self._ready and self._process is not None and self._process.poll() is None
+
+    def start_ahead(self, *, engine: str, device: str) -> None:
+        """Start the process and let it load an engine while nobody asks for anything; returns at once.
+
+        What goes wrong shows when something is asked for: the process is then started again.
+        """
+        try:
+            self._spawn("--load", engine, "--device", device)
+        except WorkerDied as error:
+            _log.info("no worker was started ahead: %s", error)
 
     @property
     def pid(self) -> int | None:
@@ -217,12 +238,23 @@ class WorkerProcess:
                 return event
 
     def _start(self, stop: Stop) -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
-        self.kill()
+        if self._process is None or self._process.poll() is not None:
+            self.kill()
+            self._spawn()
+        started = time.monotonic()
+        while not self._ready:
+            self._ready = isinstance(self._next_event(), wire.Ready)
+            if stop.asked:
+                self.kill()
+                raise WorkerCancelled("cancelled")
+            if not self._ready and time.monotonic() - started > self._settings.start_timeout_s:
+                raise self._hung(f"the worker did not answer within {self._settings.start_timeout_s:g} s of its start")
+
+    def _spawn(self, *arguments: str) -> None:
         self._events = queue.SimpleQueue()
+        self._ready = False
         settings = self._settings
-        command = list(settings.command) or [sys.executable, "-m", "otio_v2a_engine.worker"]
+        command = [*(settings.command or (sys.executable, "-m", "otio_v2a_engine.worker")), *arguments]
         try:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             if self.log_path.exists() and self.log_path.stat().st_size > _LOG_MAX_BYTES:
@@ -248,13 +280,6 @@ class WorkerProcess:
         threading.Thread(
             target=_read, args=(self._process.stdout, self._events), name=f"worker-{self._process.pid}", daemon=True
         ).start()
-        started = time.monotonic()
-        while not isinstance(self._next_event(), wire.Ready):
-            if stop.kill.is_set() or stop.cancel.is_set():
-                self.kill()
-                raise WorkerCancelled("cancelled")
-            if time.monotonic() - started > settings.start_timeout_s:
-                raise self._hung(f"the worker did not answer within {settings.start_timeout_s:g} s of its start")
 
     def _next_event(self) -> wire.Event | None:
         """The next event, or None after a short wait. Raises WorkerDied at the end of the process's output."""

@@ -1,6 +1,6 @@
 """The worker process: renders and finds shots for a host that speaks `wire.py` on its standard streams.
 
-    python -m otio_v2a_engine.worker [--threads N] [--memory-limit-mib N]
+    python -m otio_v2a_engine.worker [--threads N] [--memory-limit-mib N] [--load ENGINE [--device NAME]]
 
 One thread reads commands, the main thread carries them out, one at a time. An engine stays loaded until
 another is asked for. Nothing but events leaves through standard output: whatever a library prints goes to
@@ -15,6 +15,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outbox.send(Ready(os.getpid()))
     inbox.start()
     bench = _Bench(inbox, outbox)
+    if options.load:
+        bench.load_ahead(options.load, options.device)
     try:
         while (work := inbox.next()) is not None:
             bench.carry_out(work)
@@ -79,6 +82,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=0,
         help="limit of address space, where the system has one (default: none)",
     )
+    parser.add_argument("--load", metavar="ENGINE", default="", help="load this engine before anybody asks for it")
+    parser.add_argument("--device", default="cpu", help="where to load it (default: cpu)")
     return parser.parse_args(arguments)
 
 
@@ -158,6 +163,20 @@ class _Bench:
         self._outbox = outbox
         self._engine: Engine | None = None
         self._loaded: tuple[str, str] | None = None
+        self._ahead: threading.Thread | None = None
+
+    def load_ahead(self, name: str, device: str) -> None:
+        """Begin to load an engine while other commands are carried out; the first render waits for it."""
+
+        def load() -> None:
+            try:
+                self._load(name, device)
+            except Exception as error:
+                # Whoever asks for this engine meets the same error, and gets it as an answer.
+                _LOG.info("engine %s was not loaded ahead: %s", name, error)
+
+        self._ahead = threading.Thread(target=load, name="load", daemon=True)
+        self._ahead.start()
 
     def carry_out(self, work: Work) -> None:
         """Do one command and send its last event; never raises."""
@@ -186,6 +205,10 @@ class _Bench:
 
     def close(self) -> None:
         """Let go of the engine; the next render loads it anew."""
+        self._wait_for_load()
+        self._let_go()
+
+    def _let_go(self) -> None:
         engine, self._engine, self._loaded = self._engine, None, None
         gc.unfreeze()
         if engine is not None:
@@ -204,6 +227,7 @@ class _Bench:
         out_path = Path(work.out_path)
         if not out_path.is_absolute():
             raise OutputError(f"the path of the sound must be absolute, not {work.out_path!r}")
+        self._wait_for_load()
         engine = _Timed(self._load(work.engine, work.device))
         request = work.request
         blocks = render_long(engine, request, on_progress=self._progress(work.id), cancelled=self._inbox.cancelled)
@@ -235,9 +259,14 @@ class _Bench:
         )
         return ShotsFound(work.id, tuple(cuts))
 
+    def _wait_for_load(self) -> None:
+        if self._ahead is not None:
+            self._ahead.join()
+            self._ahead = None
+
     def _load(self, name: str, device: str) -> Engine:
         if self._engine is None or self._loaded != (name, device):
-            self.close()
+            self._let_go()
             self._engine = registry.load(name, device=device)
             self._loaded = (name, device)
             # What is loaded stays: collecting after every window need not look at it again.

@@ -354,6 +354,26 @@ def test_an_engine_stays_loaded_between_jobs_and_is_closed_at_the_end(
     assert (log.count("loaded on cpu"), log.count("closed")) == (1, 1)
 
 
+def test_an_engine_is_loaded_ahead_once(start: Callable[..., Host], movie: Path, tmp_path: Path) -> None:
+    host = start("--load", "fake", "--device", "cpu", script=_ENGINE_DOUBLE)
+    host.send(wire.FindShots("s", Picture(str(movie)), Fraction(1)), render_of(movie, tmp_path / "a.wav"), wire.Quit())
+    host.until(wire.ShotsFound)
+    host.until(wire.Finished)
+    assert host.process.wait(timeout=ENDS_WITHIN_S) == 0
+    log = host.log_path.read_text()
+    assert (log.count("loaded on cpu"), log.count("closed")) == (1, 1)
+
+
+def test_what_cannot_be_loaded_ahead_is_said_to_who_asks_for_it(
+    start: Callable[..., Host], movie: Path, tmp_path: Path
+) -> None:
+    host = start("--load", "no such engine")
+    host.send(render_of(movie, tmp_path / "take.wav"))
+    host.until(wire.Finished)
+    host.send(replace(render_of(movie, tmp_path / "other.wav"), engine="no such engine"))
+    assert "there is no engine" in host.until(wire.Failed).message
+
+
 def test_a_defect_costs_one_job_and_its_traceback_is_logged(
     start: Callable[..., Host], movie: Path, tmp_path: Path
 ) -> None:

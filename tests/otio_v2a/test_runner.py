@@ -39,6 +39,7 @@ from otio_v2a.runner import RunOptions, find_shots, run
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a.takes import TakeStore
 from otio_v2a.worker_process import Stop, WorkerDied, WorkerProcess, WorkerSettings
+from otio_v2a.workers import Workers
 from otio_v2a_engine.contract import Picture, PromptSpec
 
 pytestmark = pytest.mark.timeout(120)
@@ -315,6 +316,54 @@ def test_a_worker_goes_on_while_the_disk_takes_in_what_it_finished(tmp_path, sto
 
     report = go(make_plan(tmp_path, "rain", "wind"), store, on_event=note)
     assert (report.rendered, overlapped) == (2, [True, True])
+
+
+def test_a_search_and_two_runs_can_share_one_process_that_was_started_ahead(tmp_path, store, monkeypatch):
+    started = tmp_path / "pids.txt"
+    monkeypatch.setenv("DOUBLE_PIDS", str(started))
+    made = make_plan(tmp_path, "rain", "fail the picture is black", "wind")
+    with Workers() as spare:
+        options = RunOptions(settings=SETTINGS, spare=spare)
+        log_path = store.log_dir / "worker-1.log"
+        spare.start_ahead(log_path=log_path, settings=SETTINGS, engine="fake", device="cpu")
+        find_shots(spans_of(made), store=store, options=options)
+        assert run(Plan(made.jobs[:2]), store=store, options=options).rendered == 1
+        assert run(Plan(made.jobs[2:]), store=store, options=options).rendered == 1
+    assert len(started.read_text().split()) == 1
+    assert not children()
+
+
+def test_a_shared_process_that_died_is_replaced(tmp_path, store):
+    with Workers() as spare:
+        options = RunOptions(settings=SETTINGS, spare=spare)
+        run(make_plan(tmp_path, "rain"), store=store, options=options)
+        (worker,) = children()
+        os.kill(worker, signal.SIGKILL)
+        assert seen(lambda: not is_running(worker))
+        report = run(make_plan(tmp_path, "wind"), store=store, options=options)
+    assert (report.rendered, report.failures) == (1, ())
+    assert not children()
+
+
+def test_a_cancelled_run_leaves_no_shared_process(tmp_path, store):
+    with Workers() as spare:
+        options = RunOptions(settings=PATIENT, spare=spare)
+        began = threading.Event()
+        report = run(
+            make_plan(tmp_path, "wait 3600"), store=store, options=options, cancelled=began.is_set,
+            on_event=lambda event: began.set() if isinstance(event, JobAdvanced) else None,
+        )  # fmt: skip
+        assert report.cancelled
+        assert not children()
+
+
+def test_a_worker_that_cannot_be_started_ahead_is_no_error_until_it_is_needed(tmp_path, store):
+    settings = WorkerSettings(command=(str(tmp_path / "no-such-program"),))
+    with Workers() as spare:
+        log_path = store.log_dir / "worker-1.log"
+        spare.start_ahead(log_path=log_path, settings=settings, engine="fake", device="cpu")
+        report = run(make_plan(tmp_path, "rain"), store=store, options=RunOptions(settings=settings, spare=spare))
+    assert "cannot be started" in reasons(report)["SH001"]
 
 
 def test_no_process_is_left_behind(tmp_path, store, monkeypatch):
