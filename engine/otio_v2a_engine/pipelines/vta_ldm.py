@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from otio_v2a_engine.contract import (
     Cancelled,
@@ -324,8 +324,9 @@ class VtaLdmEngine:
         checkpoint, dtype = self._checkpoint, _DTYPES[options.dtype]
         for name, part in checkpoint.networks.items():
             is_exact = name in ("vae", "vocoder")
-            part.requires_grad_(False).to(self._device, torch.float32 if is_exact else dtype)
-        checkpoint.model.requires_grad_(False).to(self._device, dtype)
+            # The libraries' own `to` warns of layers that they would keep in fp32, and there are none.
+            nn.Module.to(part.requires_grad_(False), self._device, torch.float32 if is_exact else dtype)
+        nn.Module.to(checkpoint.model.requires_grad_(False), self._device, dtype)
         if options.channels_last:
             checkpoint.model.unet.to(memory_format=torch.channels_last)
         if options.compiled:
