@@ -1,15 +1,27 @@
 """The list of clips: thumbnails, timecode, status, filter, selection. Shows the model and emits what is wanted."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import (
     QColor,
+    QFont,
     QFontMetrics,
     QKeyEvent,
     QKeySequence,
     QPainter,
-    QPainterPath,
     QPen,
     QPixmap,
     QResizeEvent,
@@ -31,25 +43,60 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from otio_v2a_engine.contract import Picture
 from otio_v2a_ui import theme
-from otio_v2a_ui.clip_model import ROW, ClipModel, Column, Index, status_words
+from otio_v2a_ui.clip_model import ClipModel, Column, Index, cell_text, status_words
 from otio_v2a_ui.document import Document
 from otio_v2a_ui.state import ClipRow, Status
-from otio_v2a_ui.thumbnails import Thumbnails
+from otio_v2a_ui.thumbnails import SHOWN, Thumbnails
 
 __all__ = ["ClipList"]
 
-_THUMB = QSize(80, 45)
+_THUMB = SHOWN
 
 
-class _Delegate(QStyledItemDelegate):
+class _Pens:
+    """Colours, fonts and flags, made once: a frame has hundreds of calls."""
+
+    def __init__(self, font: QFont) -> None:
+        self.font = QFont(font)  # what an option gives lies in the option itself
+        self.small = theme.scaled_font(font, 0.88)
+        self.digits = theme.fixed_font()
+        self.metrics = QFontMetrics(font)
+        self.small_metrics = QFontMetrics(self.small)
+        self.line = QColor(theme.LINE)
+        self.text = QColor(theme.TEXT)
+        self.dim = QColor(theme.DIM)
+        self.faint = QColor(theme.FAINT)
+        self.bad = QColor(theme.BAD)
+        self.warn = QColor(theme.WARN)
+        self.accent = QColor(theme.ACCENT)
+        self.selected = QColor(theme.SELECTED)
+        self.hovered = QColor(theme.PANEL)
+        self.frame = QColor("#0c0d0e")
+        self.roles = {
+            role: (role.value, QColor(colour), self.small_metrics.horizontalAdvance(role.value))
+            for role, colour in theme.ROLE_COLOURS.items()
+        }
+        self.statuses = {
+            status: (status_words(status), QColor(colour), self.metrics.horizontalAdvance(status_words(status)))
+            for status, colour in theme.STATUS_COLOURS.items()
+        }
+
+
+_MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
+_IS_SELECTED = QStyle.StateFlag.State_Selected.value
+_IS_HOVERED = QStyle.StateFlag.State_MouseOver.value
+_NUMBER, _CLIP, _STATUS = int(Column.NUMBER), int(Column.CLIP), int(Column.STATUS)
+
+
+class _Delegate(QStyledItemDelegate):  # type: ignore[misc]
     """Paints one cell; asks for its picture only then."""
 
-    def __init__(self, thumbnails: Thumbnails, view: "ClipList") -> None:
+    def __init__(self, view: "ClipList") -> None:
         super().__init__(view)
-        self._thumbnails = thumbnails
         self._list = view
-        self._digits = theme.fixed_font()
+        self._pens: _Pens | None = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """All rows are of one height."""
@@ -57,104 +104,95 @@ class _Delegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Background by hand, so that the style sheet need not be asked for every cell."""
-        row: ClipRow = index.data(ROW)
-        rect = option.rect
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        if is_selected:
-            painter.fillRect(rect, QColor(theme.SELECTED))
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, QColor(theme.PANEL))
-        painter.setPen(QColor(theme.LINE))
+        pens = self._pens
+        if pens is None or pens.font != option.font:
+            pens = self._pens = _Pens(option.font)
+        row = self._list.model.row_at(index.row())
+        column = index.column()
+        rect: QRect = option.rect
+        state = option.state.value
+        if state & _IS_SELECTED:
+            painter.fillRect(rect, pens.selected)
+            if rect.left() <= 1:
+                painter.fillRect(QRect(rect.left(), rect.top(), 2, rect.height()), pens.accent)
+        elif state & _IS_HOVERED:
+            painter.fillRect(rect, pens.hovered)
+        painter.setPen(pens.line)
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-        column = Column(index.column())
-        if column is Column.CLIP:
-            self._paint_clip(painter, option, row)
-        elif column is Column.STATUS:
-            self._paint_status(painter, option, row)
+        if column == _CLIP:
+            self._paint_clip(painter, rect, row, pens)
+        elif column == _STATUS:
+            self._paint_status(painter, rect, row, pens)
         else:
-            faint = column is Column.NUMBER
-            painter.setFont(self._digits if not faint else option.font)
-            painter.setPen(QColor(theme.FAINT if faint else theme.TEXT if row.media else theme.DIM))
-            place = rect.adjusted(6, 0, -4, 0)
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), index.data() or "–")
-        if is_selected and rect.left() <= 1:
-            painter.fillRect(QRect(rect.left(), rect.top(), 2, rect.height()), QColor(theme.ACCENT))
+            is_number = column == _NUMBER
+            painter.setFont(pens.font if is_number else pens.digits)
+            painter.setPen(pens.faint if is_number else pens.text if row.media else pens.dim)
+            painter.drawText(rect.adjusted(6, 0, -4, 0), _MIDDLE, cell_text(row, column) or "–")
 
-    def _paint_clip(self, painter: QPainter, option: QStyleOptionViewItem, row: ClipRow) -> None:
-        rect = option.rect
+    def _paint_clip(self, painter: QPainter, rect: QRect, row: ClipRow, pens: _Pens) -> None:
         frame = QRect(QPoint(rect.left() + 4, rect.center().y() - _THUMB.height() // 2 + 1), _THUMB)
-        painter.fillRect(frame, QColor("#0c0d0e"))
+        painter.fillRect(frame, pens.frame)
         pixmap = self._list.thumbnail(row)
         if pixmap is not None:
-            size = pixmap.size().scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            size = pixmap.deviceIndependentSize().toSize()
             place = QRect(QPoint(0, 0), size)
             place.moveCenter(frame.center())
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawPixmap(place, pixmap)
         elif row.media is None:
-            painter.setPen(QPen(QColor(theme.BAD), 1.2))
+            painter.setPen(QPen(pens.bad, 1.2))
             cross = QRect(0, 0, 12, 12)
             cross.moveCenter(frame.center())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.drawLine(cross.topLeft(), cross.bottomRight())
             painter.drawLine(cross.topRight(), cross.bottomLeft())
-        text = rect.adjusted(_THUMB.width() + 12, 0, -4, 0)
-        small = theme.scaled_font(option.font, 0.88)
-        big_height, small_height = option.fontMetrics.height(), QFontMetrics(small).height()
-        top = rect.center().y() - (big_height + small_height + 2) // 2
-        painter.setFont(option.font)
-        painter.setPen(QColor(theme.TEXT))
-        line = QRect(text.left(), top, text.width(), big_height)
-        elide = Qt.TextElideMode.ElideRight
-        painter.drawText(line, 0, option.fontMetrics.elidedText(row.name, elide, line.width()))
-        painter.setFont(small)
-        line = QRect(text.left(), top + big_height + 2, text.width(), small_height)
-        left = line.left()
-        painter.setPen(QColor(theme.FAINT))
-        metrics = QFontMetrics(small)
-        painter.drawText(line, 0, metrics.elidedText(row.track, elide, line.width()))
-        left += metrics.horizontalAdvance(row.track) + 8
+        left, width = rect.left() + _THUMB.width() + 12, rect.width() - _THUMB.width() - 16
+        big, small = pens.metrics.height(), pens.small_metrics.height()
+        top = rect.center().y() - (big + small + 2) // 2
+        painter.setFont(pens.font)
+        painter.setPen(pens.text)
+        name = pens.metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, width)
+        painter.drawText(QRect(left, top, width, big), 0, name)
+        painter.setFont(pens.small)
+        painter.setPen(pens.faint)
+        top += big + 2
+        painter.drawText(QRect(left, top, width, small), 0, row.track)
+        end = left + width
+        left += pens.small_metrics.horizontalAdvance(row.track) + 8
         for role in row.roles:
-            width = metrics.horizontalAdvance(role.value)
-            if left + width > line.right():
+            word, colour, width = pens.roles[role]
+            if left + width > end:
                 break
-            painter.setPen(QColor(theme.ROLE_COLOURS[role]))
-            painter.drawText(QRect(left, line.top(), width + 4, line.height()), 0, role.value)
+            painter.setPen(colour)
+            painter.drawText(QRect(left, top, width + 4, small), 0, word)
             left += width + 6
 
-    def _paint_status(self, painter: QPainter, option: QStyleOptionViewItem, row: ClipRow) -> None:
-        rect = option.rect
-        colour = QColor(theme.STATUS_COLOURS[row.status])
+    def _paint_status(self, painter: QPainter, rect: QRect, row: ClipRow, pens: _Pens) -> None:
+        words, colour, width = pens.statuses[row.status]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
         dot = QRectF(rect.left() + 6, rect.center().y() - 3, 7, 7)
         if row.status in (Status.NEW, Status.QUEUED):
             painter.setPen(QPen(colour, 1.4))
             painter.setBrush(Qt.BrushStyle.NoBrush)
         else:
+            painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour)
         painter.drawEllipse(dot)
-        painter.setFont(option.font)
+        painter.setFont(pens.font)
         loud = row.status in (Status.FAILED, Status.MISSING)
-        painter.setPen(QColor(theme.BAD if loud else theme.TEXT if row.status is not Status.NEW else theme.DIM))
+        painter.setPen(pens.bad if loud else pens.dim if row.status is Status.NEW else pens.text)
         place = rect.adjusted(20, 0, -2, 0)
-        words = status_words(row.status)
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), words)
-        if row.warnings and not loud:
-            left = place.left() + option.fontMetrics.horizontalAdvance(words) + 8
-            if left + 12 <= rect.right():
-                _paint_warning(painter, QRectF(left, rect.center().y() - 5, 11, 10))
-
-
-def _paint_warning(painter: QPainter, rect: QRectF) -> None:
-    path = QPainterPath()
-    path.moveTo(rect.center().x(), rect.top())
-    path.lineTo(rect.right(), rect.bottom())
-    path.lineTo(rect.left(), rect.bottom())
-    path.closeSubpath()
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(theme.WARN))
-    painter.drawPath(path)
+        painter.drawText(place, _MIDDLE, words)
+        left = place.left() + width + 8
+        if row.warnings and not loud and left + 12 <= rect.right():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(pens.warn)
+            painter.drawPolygon(
+                (
+                    QPointF(left + 5.5, rect.center().y() - 5),
+                    QPointF(left + 11, rect.center().y() + 5),
+                    QPointF(left, rect.center().y() + 5),
+                )
+            )
 
 
 _OF_THE_PLAYER = frozenset(
@@ -261,7 +299,7 @@ class ClipList(QWidget):
         view = _View()
         view.setAccessibleName(self.tr("Clips"))
         view.setModel(self.model)
-        view.setItemDelegate(_Delegate(self.thumbnails, self))
+        view.setItemDelegate(_Delegate(self))
         view.setRootIsDecorated(False)
         view.setItemsExpandable(False)
         view.setUniformRowHeights(True)
@@ -356,10 +394,12 @@ class ClipList(QWidget):
 
     def thumbnail(self, row: ClipRow) -> QPixmap | None:
         """The clip's picture, as far as there is one."""
-        document = self.model.document
-        span = document.span(row.clip_id) if document is not None else None
-        picture = span.picture() if span is not None else None
-        return self.thumbnails.get(row.clip_id, picture, row.duration_s)
+
+        def ask() -> tuple[Picture, Fraction] | None:
+            span = self.model.document.span(row.clip_id) if self.model.document is not None else None
+            return (span.picture(), span.duration_s / 2) if span is not None else None
+
+        return self.thumbnails.get(row.clip_id, ask)
 
     def close_threads(self) -> None:
         """Stop decoding; for closing."""

@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from otio_v2a_ui.document import Document
 from otio_v2a_ui.state import ClipRow, Status
 
-__all__ = ["ROW", "ClipModel", "Column", "status_words"]
+__all__ = ["ROW", "ClipModel", "Column", "cell_text", "status_words"]
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -129,22 +129,18 @@ class ClipModel(QAbstractTableModel):
         if role == ROW:
             return row
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._text_of(row, Column(index.column()))
+            return cell_text(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(row.warnings) or row.media
         if role == Qt.ItemDataRole.AccessibleTextRole:
             warnings = f", {'; '.join(row.warnings)}" if row.warnings else ""
-            return f"{self._text_of(row, Column(index.column()))}{warnings}"
+            return f"{cell_text(row, index.column())}{warnings}"
         return None
 
-    def _text_of(self, row: ClipRow, column: Column) -> str:
-        if column is Column.NUMBER:
-            return str(row.number)
-        if column is Column.CLIP:
-            return row.name
-        if column is Column.STATUS:
-            return status_words(row.status)
-        return {Column.IN: row.record_in, Column.OUT: row.record_out, Column.DURATION: row.duration}[column]
+    def row_at(self, row: int) -> ClipRow:
+        """The clip that a row shows, past Qt: painting asks hundreds of times a frame."""
+        assert self._document is not None
+        return self._document.row_at(self._shown[row])
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; clips that are equal stay in the order of the cut."""
@@ -193,6 +189,17 @@ class ClipModel(QAbstractTableModel):
             spans = [(row, row) for row in rows]
         for first, last in spans:
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(Column) - 1))
+
+
+def cell_text(row: ClipRow, column: int) -> str:
+    """What a cell says."""
+    if column == Column.NUMBER:
+        return str(row.number)
+    if column == Column.CLIP:
+        return row.name
+    if column == Column.STATUS:
+        return status_words(row.status)
+    return row.record_in if column == Column.IN else row.record_out if column == Column.OUT else row.duration
 
 
 def status_words(status: Status) -> str:

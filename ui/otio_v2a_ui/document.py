@@ -102,7 +102,9 @@ class Document:
         self._index = {span.clip_id: number for number, span in enumerate(cut.spans)}
         self._index.update({row.clip_id: len(cut.spans) + number for number, row in enumerate(self._lost)})
         self._earlier = earlier
-        self._metadata: Mapping[str, Mapping[str, Any]] = _earlier_metadata(earlier) if earlier is not None else {}
+        # Spans of the cut have its own metadata already.
+        is_other = earlier is not None and earlier is not cut.timeline
+        self._metadata: Mapping[str, Mapping[str, Any]] = _earlier_metadata(earlier) if is_other else {}
         self._entries: dict[str, _Entry] = {}
         self._rows: dict[int, ClipRow] = {}
         self._edited: dict[str, dict[Role, ClipPrompt]] = {}

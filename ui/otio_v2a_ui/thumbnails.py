@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +19,14 @@ from PySide6.QtGui import QImage, QPixmap
 from otio_v2a_engine.contract import Picture
 from otio_v2a_ui.folders import cache_folder
 
-__all__ = ["Thumbnails", "decode"]
+__all__ = ["SHOWN", "Thumbnails", "decode"]
 
 _log = logging.getLogger(__name__)
 
-_SIZE = QSize(192, 108)
-"""Twice what the list shows, for dense screens."""
+SHOWN = QSize(80, 45)
+"""What the list shows, in units of its screen."""
+_SIZE = SHOWN * 2
+"""For dense screens."""
 _IN_MEMORY = 1500
 _WAITING = 48
 _MOST_FRAMES = 400
@@ -32,7 +35,6 @@ _MOST_FRAMES = 400
 
 @dataclass(frozen=True)
 class _Wish:
-    key: str
     picture: Picture
     at_s: Fraction
 
@@ -60,13 +62,23 @@ class Thumbnails(QObject):
         self._n_threads = threads
         self._made.connect(self._take_in, Qt.ConnectionType.QueuedConnection)
 
-    def get(self, clip_id: str, picture: Picture | None, duration_s: Fraction) -> QPixmap | None:
-        """The picture in the middle of a clip; None as long as there is none, and then `ready` tells of it."""
+    def get(self, clip_id: str, ask: Callable[[], tuple[Picture, Fraction] | None]) -> QPixmap | None:
+        """A clip's picture; None as long as there is none, and then `ready` tells of it.
+
+        `ask` says what it is of, and at which clip time; it is called only when nobody knows yet.
+        """
         if clip_id in self._pixmaps:
             self._pixmaps.move_to_end(clip_id)
             return self._pixmaps[clip_id]
-        if picture is not None:
-            self._wish(clip_id, picture, duration_s)
+        with self._changed:
+            if clip_id in self._wishes or clip_id in self._under_way:
+                # Wished for again: it is on the screen still.
+                if clip_id in self._wishes:
+                    self._wishes.move_to_end(clip_id)
+                return None
+        asked = ask()
+        if asked is not None:
+            self._wish(clip_id, *asked)
         return None
 
     def forget(self) -> None:
@@ -84,12 +96,11 @@ class Thumbnails(QObject):
         for thread in self._threads:
             thread.join(10)
 
-    def _wish(self, clip_id: str, picture: Picture, duration_s: Fraction) -> None:
+    def _wish(self, clip_id: str, picture: Picture, at_s: Fraction) -> None:
         with self._changed:
-            if clip_id in self._under_way or self._closing:
+            if self._closing:
                 return
-            self._wishes.pop(clip_id, None)
-            self._wishes[clip_id] = _Wish(clip_id, picture, duration_s / 2)
+            self._wishes[clip_id] = _Wish(picture, at_s)
             while len(self._wishes) > _WAITING:
                 self._wishes.popitem(last=False)
             if len(self._threads) < self._n_threads:
@@ -148,7 +159,11 @@ class Thumbnails(QObject):
         return self._folder / name[:2] / f"{name}.jpg"
 
     def _take_in(self, clip_id: str, image: QImage | None) -> None:
-        self._pixmaps[clip_id] = QPixmap.fromImage(image) if image is not None else None
+        pixmap = QPixmap.fromImage(image) if image is not None else None
+        if pixmap is not None:
+            # Already as small as it is shown: scaling while painting would cost a frame.
+            pixmap.setDevicePixelRatio(max(pixmap.width() / SHOWN.width(), pixmap.height() / SHOWN.height()))
+        self._pixmaps[clip_id] = pixmap
         while len(self._pixmaps) > _IN_MEMORY:
             self._pixmaps.popitem(last=False)
         self.ready.emit(clip_id)
