@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engines(commands)
     add_weights(commands)
     _add_detect(commands)
+    _add_panel(commands)
     return parser
 
 
@@ -257,6 +258,12 @@ def _add_detect(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="sound or movie files, also mixes")
     parser.add_argument("--keys", type=Path, metavar="DIR", help="folder of key files (this user's own)")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
+
+
+def _add_panel(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("panel", help="open the desktop panel (extra: ui)")
+    parser.set_defaults(module="commands_panel", command="panel")
+    parser.add_argument("cut", type=Path, nargs="?", metavar="CUT", help="the cut or movie to open")
 
 
 class _Version(argparse.Action):
