@@ -15,12 +15,16 @@ from otio_v2a.jobs import GenerationJob, Plan, PlanOptions, ShotFinder
 from otio_v2a.prompts import NAMESPACE, Ask, Asks, remembered, resolve
 from otio_v2a.spans import ClipSpan
 from otio_v2a_engine import wire
-from otio_v2a_engine.contract import PromptSpec, Role, Sampling
+from otio_v2a_engine.contract import EngineError, PromptSpec, Role, Sampling
+from otio_v2a_engine.registry import find
 
 if TYPE_CHECKING:
     import opentimelineio as otio
 
-__all__ = ["NOT_SET", "ClipSettings", "Wanted", "plan", "settings_of", "with_wanted"]
+__all__ = ["NOT_SET", "TEXT_GUIDANCE", "ClipSettings", "Wanted", "plan", "settings_of", "with_wanted"]
+
+TEXT_GUIDANCE = "text_guidance"
+"""Name of the option by which an engine takes the guidance scale of the text alone."""
 
 _KEY = "rendering"
 # As in prompts: a clip seen in parts has ids like `3fa9c1-2`.
@@ -35,7 +39,7 @@ class ClipSettings:
         engine: who renders it.
         steps: sampler steps.
         guidance: guidance scale.
-        text_guidance: guidance scale of the text alone, for engines that tell them apart.
+        text_guidance: guidance scale of the text alone; engines that do not declare such an option ignore it.
         seed_locked: whether the panel leaves the seed alone when it is asked for something new.
     """
 
@@ -52,14 +56,29 @@ class ClipSettings:
 
     def options(self, options: PlanOptions, role: Role) -> PlanOptions:
         """The run's options with what is set here, for one role."""
-        if not (self.engine or self.steps is not None or self.guidance is not None):
+        if not self.is_set:
             return options
+        engine = self.engine or options.engine_of(role)
+        declared = _declared(engine)
+        own = [option for option in options.sampling.options if option.partition("=")[0] in declared]
+        if self.text_guidance is not None and TEXT_GUIDANCE in declared:
+            own = [option for option in own if option.partition("=")[0] != TEXT_GUIDANCE]
+            own.append(f"{TEXT_GUIDANCE}={self.text_guidance:g}")
         sampling = Sampling(
             steps=options.sampling.steps if self.steps is None else self.steps,
             guidance=options.sampling.guidance if self.guidance is None else self.guidance,
+            options=tuple(own),
         )
         engines = {**options.role_engines, role: self.engine} if self.engine else options.role_engines
         return replace(options, sampling=sampling, role_engines=engines)
+
+
+def _declared(engine: str) -> tuple[str, ...]:
+    """Names of an engine's own settings; none of one that is not installed, which the planner complains about."""
+    try:
+        return find(engine).info.options
+    except EngineError:
+        return ()
 
 
 NOT_SET = ClipSettings()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from otio_v2a import cues, jobs, loading, prompts, runner, stems, takes, targets, timeline, tracks
+from otio_v2a import clip_settings, cues, loading, prompts, runner, stems, takes, targets, timeline, tracks
 from otio_v2a.delivering import EarlyDelivery
 from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError
@@ -172,7 +172,7 @@ def prepare(
         if shots.cancelled:
             raise KeyboardInterrupt
         notes += shots.warnings
-    plan = jobs.plan(cut, asks, options=options.plan, shots=shots)
+    plan = clip_settings.plan(cut, asks, options=options.plan, shots=shots)
     return Prepared(
         cut=cut,
         asks=asks,
