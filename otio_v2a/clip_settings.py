@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOT_SET", "TEXT_GUIDANCE", "ClipSettings", "Wanted", "plan", "settings_of", "with_wanted"]
 
-TEXT_GUIDANCE = "text_guidance"
+TEXT_GUIDANCE = "guidance-text"
 """Name of the option by which an engine takes the guidance scale of the text alone."""
 
 _KEY = "rendering"
