@@ -22,7 +22,7 @@ from typing import IO
 import otio_v2a_engine
 from otio_v2a.errors import RunError
 from otio_v2a_engine import wire
-from otio_v2a_engine.contract import Picture, RenderRequest
+from otio_v2a_engine.contract import Picture, RenderRequest, VisualEvent
 
 __all__ = [
     "Stop",
@@ -175,6 +175,31 @@ class WorkerProcess:
             raise self._lost(f"it answered a shot search with {type(answer).__name__}")
         return answer.cuts_s
 
+    def find_events(
+        self,
+        picture: Picture,
+        duration_s: Fraction,
+        *,
+        engine: str,
+        device: str,
+        at_least: float,
+        on_progress: Callable[[wire.Advanced], None],
+        stop: Stop,
+    ) -> tuple[VisualEvent, ...]:
+        """Instants of a picture that an engine sees sound, ascending. Raises as `render` does."""
+        command = wire.FindEvents(
+            id=f"e{next(self._ids)}",
+            engine=engine,
+            device=device,
+            picture=picture,
+            duration_s=duration_s,
+            at_least=at_least,
+        )
+        answer = self._ask(command, on_progress=on_progress, stop=stop)
+        if not isinstance(answer, wire.EventsFound):
+            raise self._lost(f"it answered a search for events with {type(answer).__name__}")
+        return answer.events
+
     def close(self, *, timeout_s: float = 5.0) -> None:
         """End the process, by asking first. Never raises."""
         process = self._process
@@ -204,7 +229,11 @@ class WorkerProcess:
                     _log.debug("worker %s left an unread command", process.pid)
 
     def _ask(
-        self, command: wire.Render | wire.FindShots, *, on_progress: Callable[[wire.Advanced], None], stop: Stop
+        self,
+        command: wire.Render | wire.FindShots | wire.FindEvents,
+        *,
+        on_progress: Callable[[wire.Advanced], None],
+        stop: Stop,
     ) -> wire.Event:
         self._start(stop)
         self._send(command)

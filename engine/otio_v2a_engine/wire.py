@@ -14,14 +14,16 @@ from math import isfinite
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from otio_v2a_engine.contract import Picture, RenderRequest
+from otio_v2a_engine.contract import Picture, RenderRequest, VisualEvent
 
 __all__ = [
     "Advanced",
     "Cancel",
     "Command",
     "Event",
+    "EventsFound",
     "Failed",
+    "FindEvents",
     "FindShots",
     "Finished",
     "Quit",
@@ -66,6 +68,22 @@ class FindShots:
     id: str
     picture: Picture
     duration_s: Fraction
+
+
+@dataclass(frozen=True)
+class FindEvents:
+    """Find the instants of a picture within `[0, duration_s)` at which an engine sees something sound.
+
+    Attributes:
+        at_least: confidence, 0 to 1, below which an instant is none.
+    """
+
+    id: str
+    engine: str
+    device: str
+    picture: Picture
+    duration_s: Fraction
+    at_least: float
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,14 @@ class ShotsFound:
 
 
 @dataclass(frozen=True)
+class EventsFound:
+    """Instants in request time, ascending, with the engine's confidence as their strength."""
+
+    id: str
+    events: tuple[VisualEvent, ...]
+
+
+@dataclass(frozen=True)
 class Failed:
     """A command failed or was cancelled; the worker goes on with the next.
 
@@ -140,8 +166,8 @@ class Failed:
     message: str
 
 
-Command = Render | FindShots | Cancel | Quit
-Event = Ready | Advanced | Finished | ShotsFound | Failed
+Command = Render | FindShots | FindEvents | Cancel | Quit
+Event = Ready | Advanced | Finished | ShotsFound | EventsFound | Failed
 
 _COMMANDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Command)}
 _EVENTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}

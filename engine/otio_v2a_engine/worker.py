@@ -35,7 +35,18 @@ from otio_v2a_engine.contract import (
 )
 from otio_v2a_engine.wavfile import OutputError, WavWriter, partial_path
 from otio_v2a_engine.weight_folders import version_of
-from otio_v2a_engine.wire import Advanced, Event, Failed, FindShots, Finished, Ready, Render, ShotsFound
+from otio_v2a_engine.wire import (
+    Advanced,
+    Event,
+    EventsFound,
+    Failed,
+    FindEvents,
+    FindShots,
+    Finished,
+    Ready,
+    Render,
+    ShotsFound,
+)
 from otio_v2a_engine.worker_io import Inbox, Outbox, Work, take_streams
 
 __all__ = ["main"]
@@ -163,6 +174,7 @@ class _Bench:
         self._outbox = outbox
         self._engine: Engine | None = None
         self._loaded: tuple[str, str] | None = None
+        self._is_new = False
         self._ahead: threading.Thread | None = None
 
     def load_ahead(self, name: str, device: str) -> None:
@@ -185,7 +197,10 @@ class _Bench:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("default")
                 warnings.simplefilter("always", EngineWarning)
-                event = self._render(work, caught) if isinstance(work, Render) else self._find_shots(work)
+                if isinstance(work, Render):
+                    event = self._render(work, caught)
+                else:
+                    event = self._find_events(work) if isinstance(work, FindEvents) else self._find_shots(work)
         except MemoryError:
             _LOG.error("%s", traceback.format_exc())
             self.close()
@@ -239,6 +254,10 @@ class _Bench:
                 writer.write(block)
             if self._inbox.cancelled():
                 raise Cancelled("the render was cancelled")
+        if self._is_new:
+            # The first render imports what it needs; that stays too.
+            _keep_for_good()
+            self._is_new = False
         return Finished(
             id=work.id,
             out_path=work.out_path,
@@ -259,6 +278,20 @@ class _Bench:
         )
         return ShotsFound(work.id, tuple(cuts))
 
+    def _find_events(self, work: FindEvents) -> EventsFound:
+        from otio_v2a_engine.spotting import find_events
+
+        self._wait_for_load()
+        events = find_events(
+            self._load(work.engine, work.device),
+            work.picture,
+            work.duration_s,
+            at_least=work.at_least,
+            cancelled=self._inbox.cancelled,
+            on_progress=self._progress(work.id),
+        )
+        return EventsFound(work.id, events)
+
     def _wait_for_load(self) -> None:
         if self._ahead is not None:
             self._ahead.join()
@@ -269,9 +302,8 @@ class _Bench:
             self._let_go()
             self._engine = registry.load(name, device=device)
             self._loaded = (name, device)
-            # What is loaded stays: collecting after every window need not look at it again.
-            gc.collect()
-            gc.freeze()
+            _keep_for_good()
+            self._is_new = True
         return self._engine
 
     def _progress(self, id: str) -> Callable[[Progress], None]:
@@ -287,9 +319,17 @@ class _Bench:
         return report
 
 
+def _keep_for_good() -> None:
+    """What there is stays: collecting after every window need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _subject(work: Work) -> str:
     if isinstance(work, Render):
         return f"rendering {work.request.picture.path} with engine {work.engine}"
+    if isinstance(work, FindEvents):
+        return f"finding the events of {work.picture.path} with engine {work.engine}"
     return f"finding the shots of {work.picture.path}"
 
 

@@ -15,7 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from otio_v2a_engine.wire import Cancel, Event, Failed, FindShots, Quit, Render, WireError, decode_command, encode
+from otio_v2a_engine.wire import (
+    Cancel,
+    Event,
+    Failed,
+    FindEvents,
+    FindShots,
+    Quit,
+    Render,
+    WireError,
+    decode_command,
+    encode,
+)
 
 __all__ = ["Inbox", "Outbox", "Work", "take_streams"]
 
@@ -26,7 +37,7 @@ _GRACE_S = 2.0
 """How long a running command may take to notice that the host is gone."""
 _PARENT_POLL_S = 0.5
 
-Work = Render | FindShots
+Work = Render | FindShots | FindEvents
 
 
 def take_streams() -> tuple[IO[bytes], IO[bytes]]:

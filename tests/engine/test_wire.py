@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otio_v2a_engine import wire
-from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling
+from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling, VisualEvent
 
 fractions = st.fractions(min_value=-(10**6), max_value=10**6)
 positive = st.fractions(min_value=0, max_value=10**6)
@@ -37,16 +37,19 @@ requests = st.builds(
 commands = st.one_of(
     st.builds(wire.Render, words, words, words, requests, words),
     st.builds(wire.FindShots, words, pictures, positive),
+    st.builds(wire.FindEvents, words, words, words, pictures, positive, st.floats(0, 1)),
     st.builds(wire.Cancel, words),
     st.just(wire.Quit()),
 )
 numbers = st.floats(0, 1e6)
 counts = st.integers(0, 10**12)
+seen = st.builds(VisualEvent, fractions, st.floats(0, 1))
 events = st.one_of(
     st.builds(wire.Ready, counts),
     st.builds(wire.Advanced, words, counts, counts, words),
     st.builds(wire.Finished, words, words, counts, counts, counts, words, numbers, numbers, st.lists(words).map(tuple)),
     st.builds(wire.ShotsFound, words, st.lists(fractions).map(tuple)),
+    st.builds(wire.EventsFound, words, st.lists(seen, max_size=5).map(tuple)),
     st.builds(wire.Failed, words, words, words),
 )
 

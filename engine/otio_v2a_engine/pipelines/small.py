@@ -7,6 +7,8 @@ seed ---> noise --------------------+
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from fractions import Fraction
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from otio_v2a_engine.conditioning import SentenceEncoder, see
 from otio_v2a_engine.contract import (
     Cancelled,
     EngineInfo,
+    Picture,
     Progress,
     RenderedAudio,
     RenderRequest,
@@ -134,6 +137,16 @@ class SmallEngine:
         sound = self._place(mono, request, maps)
         check(total, "done")
         return RenderedAudio(samples=np.ascontiguousarray(sound), sample_rate=request.sample_rate)
+
+    @torch.no_grad()
+    def spot(self, picture: Picture, *, duration_s: Fraction, at_least: float) -> tuple[VisualEvent, ...]:
+        """Where the picture is seen to sound; see `spotting.Spotter`."""
+        n_shown = max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN))
+        maps, cuts = see(picture, n_tokens=max(_SHORTEST, n_shown + _MARGIN), n_shown=n_shown)
+        _, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
+        spots = find_spots(onsets[0], at_least=at_least)
+        events = [VisualEvent(Fraction(spot.slot * HOP, SAMPLE_RATE), spot.confidence) for spot in spots]
+        return tuple(event for event in events if event.time_s < duration_s)
 
     def _sample(
         self,
