@@ -54,7 +54,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(commands)
 def test_commands_survive_the_wire(command: wire.Command) -> None:
     line = wire.encode(command)
@@ -63,7 +63,7 @@ def test_commands_survive_the_wire(command: wire.Command) -> None:
     assert wire.decode_command(line) == command
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(events)
 def test_events_survive_the_wire(event: wire.Event) -> None:
     assert wire.decode_event(wire.encode(event)) == event
