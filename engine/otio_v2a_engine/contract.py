@@ -193,6 +193,19 @@ class Sampling:
                 return value
         return None
 
+    def number(self, name: str, *, default: float, largest: float) -> float:
+        """The value of an option that is a number from 0 to `largest`. Raises UnsupportedRequest."""
+        text = self.option(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= largest:
+            raise UnsupportedRequest(f"option {name} is a number from 0 to {largest:g}, not {text!r}")
+        return value
+
 
 @dataclass(frozen=True)
 class VisualEvent:

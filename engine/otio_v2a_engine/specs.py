@@ -44,6 +44,7 @@ SMALL = EngineSpec(
         devices=("cpu", "cuda", "mps"),
         default_steps=12,
         cost_factor=0.2,
+        options=("guidance-text",),
         takes_events=True,
     ),
     factory="otio_v2a_engine.pipelines.small:SmallEngine",

@@ -113,6 +113,40 @@ def test_guidance_of_one_ignores_the_negative_prompt(engine, movie) -> None:
     assert np.array_equal(one, other)
 
 
+def test_picture_and_text_have_scales_of_their_own(engine, movie) -> None:
+    def made(*options: str, **more: str) -> np.ndarray:
+        sampling = Sampling(steps=3, guidance=2.0, options=options)
+        return render(engine, ask(movie, "glass clink", channels=1, sampling=sampling, **more))
+
+    same, stronger = made("guidance-text=2"), made("guidance-text=5")
+    assert np.array_equal(same, made())
+    assert not np.array_equal(same, stronger)
+    assert not np.array_equal(stronger, made("guidance-text=5", negative_text="dog"))
+    with pytest.raises(UnsupportedRequest, match="guidance-text is a number from 0 to 50, not 'loud'"):
+        made("guidance-text=loud")
+
+
+@pytest.mark.slow
+def test_effects_lie_where_an_editor_says_and_no_longer_where_he_took_them_away(engine, tmp_path: Path) -> None:
+    at_new, still_old, n_old = [], 0, 0
+    for seed in SYNC_SEEDS:
+        scene = _scene(seed)
+        path = tmp_path / f"{seed}.mp4"
+        write_movie(path, scene.frames)
+        true = [event.sample / RATE for event in scene.events]
+        told = [time + 0.3 if number % 2 else time for number, time in enumerate(true)]
+        told = [t for number, t in enumerate(told) if t < 7.8 and all(abs(t - other) > 0.1 for other in told[:number])]
+        gone = [time for time in true if all(abs(time - other) > 0.1 for other in told)]
+        events = tuple(VisualEvent(Fraction(time).limit_denominator(1000)) for time in sorted(told))
+        request = ask(Picture(str(path)), scene.captions[Role.FX], n_samples=8 * RATE, channels=1, events=events)
+        found = find_onsets(render(engine, request)[0]).tolist()
+        at_new.append(match(found, told)[0])
+        still_old += match(found, gone)[0][0]
+        n_old += len(gone)
+    assert f1(at_new) > 0.6
+    assert still_old < 0.3 * n_old
+
+
 def test_effects_are_far_quieter_when_nothing_moves_and_ambience_is_not(engine, movie, still) -> None:
     moving, resting = (
         level_db(render(engine, ask(picture, "a ball bounces", n_samples=4 * RATE))) for picture in (movie, still)

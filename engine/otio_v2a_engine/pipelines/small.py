@@ -6,7 +6,7 @@ seed ---> noise --------------------+
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
@@ -173,24 +173,32 @@ class SmallEngine:
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         text, negative = request.prompt.text.strip(), request.prompt.negative_text.strip()
         embeddings = self._sentences.embed([text or " ", negative or " "]).to(self._device)
-        role = torch.full((2,), _ROLES.index(request.prompt.role), device=self._device)
-        # The second half is the unconditional branch: no picture, no events, and the negative prompt if there is one.
-        both = Conditions(
-            picture=vectors.expand(2, -1, -1),
-            text=embeddings,
-            role=role,
-            see=torch.stack([shown, torch.zeros_like(shown)]).to(self._device),
-            read=torch.tensor([bool(text), bool(negative)], device=self._device),
-            events=torch.cat([events, torch.zeros_like(events)]).to(self._device),
+        by_text = request.sampling.number("guidance-text", default=scale, largest=50)
+        # Branches: everything that is asked for; without the text, where its scale is another; nothing but what is
+        # forbidden. A branch is (sees the picture and its events, reads the prompt).
+        branches = [(True, True)]
+        if by_text != scale:
+            branches.append((True, False))
+        if (scale, by_text) != (1.0, 1.0):
+            branches.append((False, False))
+        conditions = Conditions(
+            picture=vectors.expand(len(branches), -1, -1),
+            text=torch.stack([embeddings[0 if reads else 1] for _, reads in branches]),
+            role=torch.full((len(branches),), _ROLES.index(request.prompt.role), device=self._device),
+            see=torch.stack([shown & sees for sees, _ in branches]).to(self._device),
+            read=torch.tensor([bool(text if reads else negative) for _, reads in branches], device=self._device),
+            events=torch.cat([events * sees for sees, _ in branches]).to(self._device),
         )
-        first = Conditions(*(getattr(both, each.name)[:1] for each in fields(both)))
 
         def velocity(x: Tensor, t: float) -> Tensor:
-            if scale == 1.0:
-                alone: Tensor = self._flow(x, torch.full((1,), t, device=self._device), first)
-                return alone
-            v: Tensor = self._flow(x.expand(2, -1, -1), torch.full((2,), t, device=self._device), both)
-            return sampling.guided(v[:1], v[1:], scale=scale, rescale=voice.rescale)
+            each: Tensor = self._flow(
+                x.expand(len(branches), -1, -1), torch.full((len(branches),), t, device=self._device), conditions
+            )
+            if len(branches) == 3:
+                # Text and picture apart: what the prompt adds to the picture, and the picture to nothing.
+                wanted = each[1:2] + by_text / max(scale, 1e-3) * (each[:1] - each[1:2])
+                return sampling.guided(wanted, each[2:], scale=scale, rescale=voice.rescale)
+            return sampling.guided(each[:1], each[-1:], scale=scale, rescale=voice.rescale)
 
         x = torch.randn(1, maps.shape[1], self._latent, generator=generator).to(self._device)
         times = sampling.schedule(request.sampling.steps or self.info.default_steps)
