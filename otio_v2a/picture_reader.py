@@ -64,7 +64,11 @@ def upright(frame: Any, *, long_edge: int, pixel_format: str = "rgb24") -> Image
     width = round(frame.width * aspect) if aspect else frame.width
     scale = min(1.0, long_edge / max(width, frame.height))
     image: Image = frame.to_ndarray(
-        format=pixel_format, width=max(2, round(width * scale)), height=max(2, round(frame.height * scale))
+        format=pixel_format,
+        width=max(2, round(width * scale)),
+        height=max(2, round(frame.height * scale)),
+        # One is quick enough for a frame; several wait for each other on a busy machine.
+        threads=1,
     )
     return np.rot90(image, k=round(frame.rotation / 90)) if frame.rotation else image
 

@@ -3,11 +3,13 @@
 The clock is what the device has sounded, so a late block or a busy interface never pulls sound and picture apart.
 """
 
+import atexit
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
+from weakref import WeakSet
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
@@ -20,11 +22,23 @@ _log = logging.getLogger(__name__)
 
 _TICK_MS = 8
 _LARGEST_BLOCK = 4096
+_SMALLEST_BLOCK = 256
+_BLOCKS_AT_ONCE = 4
 _JUMP_S = 0.04
 """A device that is farther off than this from where its pace puts it is believed at once."""
 _PULL = 0.1
 """Part of a smaller difference that is taken over at a tick: devices count in periods, pictures want a smooth clock."""
 _PATIENCE_S = 5.0
+
+_engines: "WeakSet[AudioEngine]" = WeakSet()
+_threads: set[QThread] = set()
+"""Qt aborts the program when a thread's object goes while it runs: they are held until they have ended."""
+
+
+@atexit.register
+def _close_all() -> None:
+    for engine in list(_engines):
+        engine.close()
 
 
 class AudioEngine(QObject):  # type: ignore[misc]
@@ -45,6 +59,7 @@ class AudioEngine(QObject):  # type: ignore[misc]
         self._is_running = False
         self._position_s = 0.0
         self._thread: QThread | None = None
+        _engines.add(self)
         self._feeder: _Feeder | None = None
         self._make_sink = make_sink
 
@@ -120,12 +135,14 @@ class AudioEngine(QObject):  # type: ignore[misc]
             self._call(lambda feeder: feeder.close())
             self._thread.quit()
             self._thread.wait()
+            _threads.discard(self._thread)
             self._thread = self._feeder = None
 
     def _call(self, command: Callable[["_Feeder"], None]) -> None:
         """Do something in the feeder's thread, and wait for it."""
         if self._feeder is None:
             self._thread = QThread()
+            _threads.add(self._thread)
             self._feeder = _Feeder(self._make_sink)
             self._feeder.moveToThread(self._thread)
             self._feeder.asked.connect(self._feeder.obey, Qt.ConnectionType.QueuedConnection)
@@ -243,9 +260,10 @@ class _Feeder(QObject):  # type: ignore[misc]
 
     def _fill(self) -> None:
         transport = self._transport
-        while transport is not None:
+        # Not for as long as there is room: a device drains while it is filled, and small blocks cost as much as large.
+        for _ in range(_BLOCKS_AT_ONCE if transport is not None else 0):
             n = min(self.sink.free(), _LARGEST_BLOCK)
-            if n <= 0:
+            if n < _SMALLEST_BLOCK or transport is None:
                 break
             self.sink.write(transport.produce(n))
             with self._lock:
