@@ -17,6 +17,8 @@ from otio_v2a_engine.contract import (
     RenderRequest,
     Role,
     Sampling,
+    UnsupportedRequest,
+    VisualEvent,
     WeightsError,
 )
 from otio_v2a_engine.models.mel import log_mel
