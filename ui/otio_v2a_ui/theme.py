@@ -215,5 +215,10 @@ QSlider::groove:horizontal {{ background: {EDGE}; height: 3px; border-radius: 1p
 QSlider::sub-page:horizontal {{ background: {ACCENT}; border-radius: 1px; }}
 QSlider::handle:horizontal {{ background: {TEXT}; width: 10px; height: 10px; margin: -4px 0; border-radius: 5px; }}
 QSlider::handle:horizontal:focus {{ background: {ACCENT}; }}
-QCheckBox {{ spacing: 6px; }}
+QCheckBox {{ spacing: 8px; }}
+QCheckBox::indicator {{ width: 12px; height: 12px; border: 1px solid {FAINT}; border-radius: 3px; background: {WELL}; }}
+QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; }}
+QCheckBox::indicator:indeterminate {{ background: {SELECTED}; border-color: {ACCENT}; }}
+QCheckBox:focus {{ color: {ACCENT}; }}
+QLabel[changed="true"] {{ color: {ACCENT}; }}
 """
