@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from otio_v2a.cli_models import add_engine_options, add_weights
+from otio_v2a.cli_models import add_engine_options, add_explain, add_weights
 from otio_v2a.errors import V2AError
 
 __all__ = ["main"]
@@ -65,12 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_demo(commands)
     _add_inspect(commands)
+    _add_spot(commands)
     _add_takes(commands)
     _add_relink(commands)
     _add_preview(commands)
     _add_undo(commands)
     _add_engines(commands)
     add_weights(commands)
+    add_explain(commands)
     _add_detect(commands)
     _add_panel(commands)
     return parser
@@ -148,6 +150,25 @@ def _add_inspect(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--shots", action="store_true", help="also look for shots inside clips")
     parser.add_argument("--all-tracks", action="store_true", help="also picture hidden under higher tracks")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+
+
+def _add_spot(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "spot",
+        help="mark what is seen to sound, for an editor to correct",
+        description="Mark the instants that the engine sees something sound, on a copy of the cut. Move, delete or add "
+        "markers named 'hit' in any host, then generate from the new timeline: its effects follow the markers.",
+    )
+    parser.set_defaults(command="spot", module="commands_spot")
+    parser.add_argument("cut", type=Path, metavar="CUT", help="the cut, or a movie file")
+    parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="the marked timeline (CUT_spotted.otio)")
+    parser.add_argument("--clip", action="append", default=[], metavar="NAME", help="only this clip: name, id or glob")
+    parser.add_argument("--at-least", type=float, metavar="P", help="confidence from which an instant is marked (0.55)")
+    parser.add_argument("--again", action="store_true", help="also clips spotted before; replaces our markers")
+    parser.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
+    parser.add_argument("--target", choices=TARGETS, default="portable", help="the host to write for (portable)")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
 
 
 def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from otio_v2a.cue_fields import Wish, parse_role, wish_from_fields
 from otio_v2a.cues import Ranked
 from otio_v2a.errors import PromptError
+from otio_v2a.event_markers import is_event, is_spotted
 from otio_v2a.spans import ClipSpan, SpanMarker
 
 __all__ = ["marker_wishes"]
@@ -27,7 +28,10 @@ def marker_wishes(span: ClipSpan) -> tuple[Ranked, ...]:
         PromptError: an entry cannot be understood; names the clip and the marker.
     """
     wishes: list[Ranked] = []
+    spotted = is_spotted(span)
     for marker in sorted(span.markers, key=lambda marker: marker.start_s):
+        if is_event(marker, spotted=spotted):
+            continue
         where = f"marker {marker.name or marker.comment!r} on clip {span.name!r}, track {span.track!r}"
         wishes += [Ranked(wish, rank=0, joins=True) for wish in _wishes(marker, where=where) if not wish.is_empty]
     return tuple(wishes)
