@@ -5,11 +5,12 @@ it keeps its takes; touching the media, the prompt, the seed or the engine does 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from otio_v2a.errors import MediaError, PlanError
+from otio_v2a.event_markers import span_events
 from otio_v2a.hashing import content_hash, digest, picture_text, sound_text, spelled
 from otio_v2a.lazily import Grouped
 from otio_v2a.media_identity import MediaIdentity, identify
@@ -349,6 +350,9 @@ class _Planner:
         cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
         picture = span.picture(handle_before_s=extent.before_s, cuts_s=cuts)
         seen, known = picture_text(picture), spelled(identity)
+        events = span_events(span) if span.markers or span.metadata else None
+        if events is not None:
+            events = tuple(replace(event, time_s=event.time_s + extent.before_s) for event in events)
         jobs = []
         for ask, refusal in zip(asks, work.refusals, strict=True):
             if refusal is not None:
@@ -365,6 +369,7 @@ class _Planner:
                     channels=options.channels,
                     seed=take_seed(ask.seed, number),
                     sampling=options.sampling,
+                    events=events if info.takes_events and ask.prompt.role is Role.FX else None,
                 )
                 jobs.append(
                     GenerationJob(
