@@ -14,7 +14,7 @@ from otio_v2a_engine.evaluation import plots
 from otio_v2a_engine.evaluation.measuring import SHUFFLED, TRUE_SOUND, Evaluation, Figure
 from otio_v2a_engine.evaluation.metrics import METRICS, Metric, metric
 
-__all__ = ["as_csv", "as_html", "as_json", "as_plain", "write_reports"]
+__all__ = ["as_csv", "as_html", "as_json", "as_plain", "card", "scrolled", "shell", "write_reports"]
 
 _BASELINES = (TRUE_SOUND, SHUFFLED)
 _CSS = """
@@ -105,7 +105,17 @@ def _cell(figure: Figure | None, m: Metric, best: float | None) -> str:
     return f'<td{name} title="{figure.n} values">{_words(figure.value, m)}{half}</td>'
 
 
-def _scrolled(head: str, rows: Sequence[str]) -> str:
+def shell(title: str, lead: str, body: str) -> str:
+    """A whole page without scripts and without anything from outside; `lead` is text, `body` is HTML."""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_CSS}</style></head><body><main>'
+        f'<h1>{escape(title)}</h1><p class="soft">{escape(lead)}</p>{body}</main></body></html>\n'
+    )
+
+
+def scrolled(head: str, rows: Sequence[str]) -> str:
+    """A table of HTML rows that scrolls sideways when it is too wide."""
     return f'<div class="scroll"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -122,10 +132,11 @@ def _table(evaluation: Evaluation) -> str:
         cells = "".join(_cell(system.figures.get(m.key), m, best[m.key]) for m in metrics)
         base = ' class="base"' if system.name in _BASELINES else ""
         rows.append(f"<tr{base}><td>{escape(system.name)}</td>{cells}</tr>")
-    return _scrolled(f"<tr><th>System</th>{head}</tr>", rows)
+    return scrolled(f"<tr><th>System</th>{head}</tr>", rows)
 
 
-def _card(title: str, words: str, plot: str) -> str:
+def card(title: str, words: str, plot: str) -> str:
+    """A plot with its title and a line about it."""
     return f'<section class="card"><h3>{escape(title)}</h3><p class="soft">{escape(words)}</p>{plot}</section>'
 
 
@@ -147,7 +158,7 @@ def _cards(evaluation: Evaluation) -> list[str]:
     plot = plots.curves(lines, title="Correlation at shifts", x_title="sound made earlier by, seconds", mark=0.0)
     if plot:
         words = "Motion against onset strength while the sound is moved: a peak at 0 is in sync, one to the right late."
-        cards.append(_card("In sync, or shifted?", words, plot))
+        cards.append(card("In sync, or shifted?", words, plot))
     plot = plots.histogram(
         [(system.name, system.onset_errors_ms, system.name == SHUFFLED) for system in evaluation.systems],
         title="Errors of onsets",
@@ -158,7 +169,7 @@ def _cards(evaluation: Evaluation) -> list[str]:
     )
     if plot:
         cards.append(
-            _card("Errors of onsets", "Onsets found in the sound that lie within 50 ms of a labelled one.", plot)
+            card("Errors of onsets", "Onsets found in the sound that lie within 50 ms of a labelled one.", plot)
         )
     for key in evaluation.metrics:
         m = metric(key)
@@ -177,7 +188,7 @@ def _cards(evaluation: Evaluation) -> list[str]:
         ]
         plot = plots.dots(rows, title=m.title)
         if plot:
-            cards.append(_card(f"{m.title} {m.arrow}".strip() + (f", {m.unit}" if m.unit else ""), m.definition, plot))
+            cards.append(card(f"{m.title} {m.arrow}".strip() + (f", {m.unit}" if m.unit else ""), m.definition, plot))
     return cards
 
 
@@ -192,7 +203,7 @@ def _clips(evaluation: Evaluation) -> str:
         if system.name not in _BASELINES
         for clip, each in system.clips.items()
     ]
-    table = _scrolled(f"<tr><th>Clip</th><th>System</th>{head}</tr>", rows)
+    table = scrolled(f"<tr><th>Clip</th><th>System</th>{head}</tr>", rows)
     return f"<details><summary>Every clip</summary>{table}</details>"
 
 
@@ -203,18 +214,17 @@ def as_html(evaluation: Evaluation, *, title: str = "Evaluation") -> str:
     terms = "".join(f"<dt>{escape(m.title)}</dt><dd>{escape(m.definition)}</dd>" for m in shown)
     systems = [system.name for system in evaluation.systems if system.name not in _BASELINES]
     named = f"{len(systems)} system{'s' if len(systems) != 1 else ''} ({', '.join(systems)})"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_CSS}</style></head><body><main>'
-        f'<h1>{escape(title)}</h1><p class="soft">{evaluation.n_clips} clips, {escape(named)}. '
-        "Means with 95 % intervals over clips; arrows point to what is better, the best system is green; "
-        "grey rows are baselines.</p>"
+    lead = (
+        f"{evaluation.n_clips} clips, {named}. Means with 95 % intervals over clips; arrows point to what is better, "
+        "the best system is green; grey rows are baselines."
+    )
+    body = (
         f"<h2>Figures</h2>{_table(evaluation)}"
         f'<h2>Plots</h2><div class="grid2">{"".join(_cards(evaluation))}</div>'
         + (f'<h2>Notes</h2><ul class="notes">{notes}</ul>' if notes else "")
         + f"<h2>Details</h2>{_clips(evaluation)}<details><summary>Definitions</summary><dl>{terms}</dl></details>"
-        "</main></body></html>\n"
     )
+    return shell(title, lead, body)
 
 
 def write_reports(evaluation: Evaluation, folder: Path, *, title: str = "Evaluation") -> tuple[Path, ...]:

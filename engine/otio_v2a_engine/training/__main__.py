@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--each", type=int, default=2, help="renders of each kind of sound")
     evaluate.add_argument("--footage", type=Path, help="folder of real footage with true sound")
     evaluate.add_argument("--out", type=Path, help="write the figures as JSON")
+    evaluate.add_argument("--page", type=Path, help="write a page of plots and spectrograms as HTML")
     return parser
 
 
@@ -143,6 +144,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = json.dumps(figures, indent=1)
         if args.out:
             args.out.write_text(text + "\n")
+        if args.page:
+            from otio_v2a_engine.training.evaluate import sound_pairs
+            from otio_v2a_engine.training.page import page
+
+            pairs = sound_pairs(weights=args.weights, bank=bank)
+            args.page.write_text(page(figures, runs=args.runs, pairs=pairs), encoding="utf-8")
         logging.getLogger(__name__).info("%s", text)
     return 0
 

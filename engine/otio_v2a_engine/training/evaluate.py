@@ -19,7 +19,8 @@ from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.bank import Bank
-from otio_v2a_engine.simulate.scene import Scene
+from otio_v2a_engine.simulate.scene import Scene, make_scene
+from otio_v2a_engine.simulate.sounds import available
 from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.measures import (
     kinds,
@@ -34,7 +35,7 @@ from otio_v2a_engine.training.onsets import Score, chance, f1, find_onsets, matc
 from otio_v2a_engine.training.shards import HELD_OUT_SEED, held_out_scenes
 from otio_v2a_engine.weights import read_weights
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "sound_pairs"]
 
 _TRUE_FOOTAGE = (
     # Clips whose own sound belongs to what is seen, with a prompt that says no more than their description.
@@ -245,3 +246,20 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
     if footage is not None:
         figures["real_footage"] = _footage(engine, footage)
     return figures
+
+
+_SHOWN = ("steps_hard", "metal", "wood", "glass", "drum", "dog", "explosion", "pouring", "fire", "engine")
+
+
+def sound_pairs(*, weights: Path, bank: Bank) -> list[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Rendered and true effects of one scene of each of ten kinds, with a title, to be looked at."""
+    engine = SmallEngine("cpu", weights=read_weights("small", folder=weights))
+    pairs = []
+    with TemporaryDirectory() as temporary:
+        for number, name in enumerate(name for name in _SHOWN if name in available(_SHOWN, bank)):
+            rng = checkpoint.rng_for(HELD_OUT_SEED, 2, number)
+            scene = make_scene(rng, bank=bank, seconds=8.0, only=(name,))
+            prompt = PromptSpec(text=scene.captions[Role.FX])
+            made = render(engine, request_for(Path(temporary) / "pair.mp4", scene, prompt, number))
+            pairs.append((scene.captions[Role.FX], made, scene.stems[Role.FX]))
+    return pairs
