@@ -228,7 +228,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
     @property
     def role(self) -> Role:
         """The role that is shown."""
-        return tuple(Role)[max(self.tabs.currentIndex(), 0)]
+        return tuple(Role)[max(int(self.tabs.currentIndex()), 0)]
 
     @property
     def prompts(self) -> tuple[ClipPrompt, ...]:
@@ -363,15 +363,16 @@ class PromptEditor(QWidget):  # type: ignore[misc]
 
     def _example(self, name: str) -> str:
         if name == "negative_text":
-            return self.tr("music, speech")
+            return str(self.tr("music, speech"))
         if name == "transcript":
-            return self.tr("What is said")
-        return {
+            return str(self.tr("What is said"))
+        examples: dict[Role, str] = {
             Role.FX: self.tr("From the picture alone. Or: footsteps on gravel, a door"),
             Role.AMB: self.tr("From the picture alone. Or: quiet street, distant traffic"),
             Role.MUS: self.tr("calm underscore, soft pads"),
             Role.DX: self.tr("a calm voice, close"),
-        }[self.role]
+        }
+        return examples[self.role]
 
     # What the user does
 

@@ -16,7 +16,6 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -115,6 +114,31 @@ def _is_undo(event: QKeyEvent) -> bool:
     return bool(event.matches(QKeySequence.StandardKey.Undo) or event.matches(QKeySequence.StandardKey.Redo))
 
 
+def _paint_arrows(box: QWidget) -> None:
+    """Arrows that the style sheet has no pictures for."""
+    painter = QPainter(box)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(theme.DIM if box.isEnabled() else theme.FAINT), 1.2))
+    x, y = box.width() - 13.0, box.height() / 2
+    for sign in (-1, 1):
+        tip = y + 6 * sign
+        painter.drawPolyline(
+            QPolygonF([QPointF(x - 3, tip - 3 * sign), QPointF(x, tip), QPointF(x + 3, tip - 3 * sign)])
+        )
+
+
+class _Spin(QSpinBox):  # type: ignore[misc]
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        _paint_arrows(self)
+
+
+class _DoubleSpin(QDoubleSpinBox):  # type: ignore[misc]
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        _paint_arrows(self)
+
+
 class NumberField(QWidget):  # type: ignore[misc]
     """A number, "default" or "several values".
 
@@ -137,14 +161,13 @@ class NumberField(QWidget):  # type: ignore[misc]
         """With `has_default`, the place below the lowest number stands for the default."""
         super().__init__(parent)
         self._lowest, self._step, self._has_default = lowest, step, has_default
-        self.spin: Any = QDoubleSpinBox() if decimals else QSpinBox()
+        self.spin: Any = _DoubleSpin() if decimals else _Spin()
         if decimals:
             self.spin.setDecimals(decimals)
         self.spin.setRange(lowest - step, highest)
         self.spin.setSingleStep(step)
         self.spin.setKeyboardTracking(False)
         self.spin.setAccelerated(True)
-        self.spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.spin.lineEdit().setTextMargins(5, 0, 0, 0)
         self.setFocusProxy(self.spin)
         layout = QHBoxLayout(self)
@@ -261,7 +284,7 @@ class WheelGuard(QObject):  # type: ignore[misc]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the form scroll."""
-        if isinstance(event, QWheelEvent) and not watched.hasFocus():  # type: ignore[attr-defined]
+        if isinstance(event, QWheelEvent) and not watched.hasFocus():
             event.ignore()
             return True
         return False

@@ -86,9 +86,9 @@ class EditPrompts(QUndoCommand):  # type: ignore[misc]
         role = " ".join(sorted(roles))
         if len(clip_ids) == 1:
             name = document.row(next(iter(clip_ids))).name
-            text = QCoreApplication.translate("Undo", "edit {role} prompt of {clip}")
+            text = str(QCoreApplication.translate("Undo", "edit {role} prompt of {clip}"))
             return text.format(role=role, clip=name)
-        text = QCoreApplication.translate("Undo", "edit {role} prompts of {n} clips")
+        text = str(QCoreApplication.translate("Undo", "edit {role} prompts of {n} clips"))
         return text.format(role=role, n=len(clip_ids))
 
 
