@@ -102,7 +102,7 @@ class StemMixer:
         """
         block = np.zeros((2, n), np.float32)
         whole = step == 1.0 and float(start).is_integer()
-        where = start + step * np.arange(n)
+        where: npt.NDArray[np.float64] = start + step * np.arange(n, dtype=np.float64)
         inside = (where > -1) & (where < self.n_samples)
         for index, stem in enumerate(self._stems):
             wanted = self._levels.factor(stem.role) * 10 ** (stem.gain_db / 20)

@@ -262,4 +262,5 @@ def _levels(
     first, last = bands
     means = np.maximum(sums[:, last] - sums[:, first], 0) / (last - first)
     scaled = (10 * np.log10(means + 1e-12) - _FLOOR_DB) / (_CEILING_DB - _FLOOR_DB)
-    return np.clip(scaled * 255, 0, 255).astype(np.uint8)
+    table: npt.NDArray[np.uint8] = np.clip(scaled * 255, 0, 255).astype(np.uint8)
+    return table

@@ -92,10 +92,12 @@ class PictureFeed:
             )
             while True:
                 with self._wake:
-                    while not self._is_closed and (wanted := self._wanted()) is None:
-                        self._wake.wait()
+                    wanted = self._wanted()
                     if self._is_closed:
                         return
+                    if wanted is None:
+                        self._wake.wait()
+                        continue
                     backwards = self._speed < 0
                 began = time.perf_counter()
                 image = reader.shown_at(wanted / self.rate, backwards=backwards).image

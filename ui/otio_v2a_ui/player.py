@@ -273,7 +273,7 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
 
     def _long_edge(self) -> int:
         edge = max(self.view.width(), self.view.height(), 320) * self.devicePixelRatioF()
-        return min(1280, -(-round(edge) // 64) * 64)
+        return int(min(1280, -(-round(edge) // 64) * 64))
 
     # Transport
 
@@ -445,7 +445,7 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
                 if reference == stem.path:
                     continue
                 known = [self._meter.get(path) for path in (reference, stem.path)]
-                if None in known:
+                if known[0] is None or known[1] is None:
                     for path in (reference, stem.path):
                         self._meter.ask(path, lambda _: self._measured.emit(None))
                     continue

@@ -72,7 +72,8 @@ def _seen(sonogram: Sonogram, *, range_s: tuple[float, float], size: tuple[int, 
     above = np.minimum(below + 1, levels.shape[1] - 1)
     up = (bands - below)[:, None]
     table = across.T[below] * (1 - up) + across.T[above] * up
-    return table.astype(np.uint8)
+    found: npt.NDArray[np.uint8] = table.astype(np.uint8)
+    return found
 
 
 def _ramp(ground: QColor, colour: QColor) -> npt.NDArray[np.uint8]:

@@ -147,4 +147,5 @@ def heard_columns(
     if fade_out > 0:
         gain *= np.sin(np.clip((duration_s - at) / min(fade_out, duration_s), 0, 1) * np.pi / 2)
     gain[(at < 0) | (at > duration_s)] = 0
-    return (columns * gain[:, None]).astype(np.float32)
+    heard: npt.NDArray[np.float32] = (columns * gain[:, None]).astype(np.float32)
+    return heard
