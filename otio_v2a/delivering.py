@@ -20,19 +20,25 @@ __all__ = ["EarlyDelivery"]
 
 _log = logging.getLogger(__name__)
 
+_Key = tuple[Role, str]
+
 
 class EarlyDelivery:
-    """Writes a clip's files, in a thread of its own, as soon as the last of its takes is in the store.
+    """Writes a take's file, in a thread of its own, as soon as the take is in the store.
 
-    A context: leaving it waits for the clips that are complete; after `give_up` only for the one under way. A clip that
-    cannot be written is left to `stems.write`, which meets the same error and says it.
+    A context: leaving it waits for what is in the store; after `give_up` only for the file under way. What cannot be
+    written is left to `stems.write`, which meets the same error and says it.
     """
 
     def __init__(self, plan: Plan, writer: ClipWriter) -> None:
         """Prepare for the jobs of a plan; nothing is written yet."""
         self._writer = writer
-        self._open = Counter((job.role, job.clip_id) for job in plan.jobs)
-        self._takes: dict[tuple[Role, str], list[Take]] = defaultdict(list)
+        self._open: Counter[_Key] = Counter()
+        self._handles: dict[_Key, set[tuple[int, int]]] = defaultdict(set)
+        for job in plan.jobs:
+            self._open[job.role, job.clip_id] += 1
+            self._handles[job.role, job.clip_id].add((job.handle_before, job.handle_after))
+        self._takes: dict[_Key, list[Take]] = defaultdict(list)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="deliver")
         self._given_up = threading.Event()
 
@@ -60,9 +66,12 @@ class EarlyDelivery:
 
     def _settle(self, event: JobFinished | JobFailed) -> None:
         key = (event.job.role, event.job.clip_id)
+        self._open[key] -= 1
         if isinstance(event, JobFinished):
             self._takes[key].append(event.take)
-        self._open[key] -= 1
+            # All takes of a clip begin where the one with the shortest handle does: alone, only when they are alike.
+            if self._open[key] and len(self._handles[key]) == 1:
+                self._thread.submit(self._write, [event.take])
         if not self._open[key] and key in self._takes:
             self._thread.submit(self._write, self._takes.pop(key))
 

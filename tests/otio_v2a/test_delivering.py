@@ -1,5 +1,6 @@
 """Clips are written while others render: the same files, once; what cannot be written then is said at the end."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -25,7 +26,8 @@ def made(kit, tmp_path):
 
 
 def plan_of(takes):
-    return SimpleNamespace(jobs=[SimpleNamespace(role=take.role, clip_id=take.clip_id) for take in takes])
+    names = ("role", "clip_id", "handle_before", "handle_after")
+    return SimpleNamespace(jobs=[SimpleNamespace(**{name: getattr(take, name) for name in names}) for take in takes])
 
 
 def ref(take):
@@ -56,22 +58,28 @@ class Slate:
         self._on_write()
 
 
-def test_a_clip_is_written_when_its_last_take_is_there_and_events_go_on(made):
+def test_a_take_is_written_when_it_is_there_a_clip_when_it_is_complete_and_events_go_on(made):
     _, takes = made
     slate, heard = Slate(), []
+    events = [RunStarted(n_jobs=4, n_reused=0, estimated_s=1.0), *(finished(takes[n]) for n in (0, 2, 3))]
     with EarlyDelivery(plan_of(takes), slate) as early:
         note = early.listening(heard.append)
-        events = [RunStarted(n_jobs=4, n_reused=0, estimated_s=1.0), finished(takes[2]), finished(takes[0])]
         for event in events:
             note(event)
-    assert slate.written == []
     assert heard == events
-    with EarlyDelivery(plan_of(takes), slate) as early:
-        note = early.listening(heard.append)
-        for take in (takes[0], takes[2], takes[3], takes[1]):
-            note(finished(take))
     first, second = (take.clip_id for take in (takes[0], takes[2]))
-    assert slate.written == [[(second, 1), (second, 2)], [(first, 1), (first, 2)]]
+    assert slate.written == [[(first, 1)], [(second, 1)], [(second, 1), (second, 2)]]
+
+
+def test_takes_with_other_handles_wait_for_each_other_because_they_begin_together(made):
+    _, takes = made
+    slate = Slate()
+    takes = [replace(takes[0], handle_before=takes[0].handle_before - 1, n_samples=takes[0].n_samples - 1), takes[1]]
+    with EarlyDelivery(plan_of(takes), slate) as early:
+        note = early.listening(lambda event: None)
+        for take in takes:
+            note(finished(take))
+    assert slate.written == [[(takes[0].clip_id, 1), (takes[0].clip_id, 2)]]
 
 
 def test_a_failed_take_holds_up_none_of_the_others(made):
@@ -79,11 +87,11 @@ def test_a_failed_take_holds_up_none_of_the_others(made):
     slate = Slate()
     with EarlyDelivery(plan_of(takes), slate) as early:
         note = early.listening(lambda event: None)
-        note(finished(takes[0]))
-        note(JobFailed(ref(takes[1]), "it is black"))
+        note(JobFailed(ref(takes[0]), "it is black"))
+        note(finished(takes[1]))
         note(JobFailed(ref(takes[2]), "it is black"))
         note(JobFailed(ref(takes[3]), "it is black"))
-    assert slate.written == [[(takes[0].clip_id, 1)]]
+    assert slate.written == [[(takes[1].clip_id, 2)]]
 
 
 def test_nothing_more_is_written_once_the_run_is_given_up(made):
