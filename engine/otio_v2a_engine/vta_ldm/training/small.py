@@ -73,7 +73,7 @@ def small_config(*, text: bool, position: bool, flow: bool) -> VtaLdmConfig:
     return VtaLdmConfig(
         name="small-ablation",
         encoder=EncoderSettings(feature_dim=DIM, image_size=32, frame_rate=FRAME_RATE),
-        unet=UNetSettings(channels=(24, 40), heads=(2, 4), cross=(True, True), layers_per_block=1, groups=8),
+        unet=UNetSettings(channels=(24, 40), heads=(2, 4), cross=(False, True), layers_per_block=1, groups=8),
         vae=VaeSettings(channels=(8, 12, 16), layers_per_block=1, latent_channels=8, groups=4),
         vocoder=VocoderSettings(channels=32, rates=(5, 4, 4, 2, 2), kernels=(11, 8, 8, 4, 4)),
         mel=_MEL,
@@ -144,8 +144,9 @@ def _windows(scene: Scene) -> Iterator[SmallClip]:
 def _projected(values: Floats, name: str) -> Floats:
     """Fixed random projection to DIM: an encoder's features have no axes that mean something."""
     rng = np.random.default_rng([len(name), values.shape[-1]])
-    matrix = rng.standard_normal((values.shape[-1], DIM)).astype(np.float32) / np.sqrt(values.shape[-1])
-    return values @ matrix
+    matrix = rng.standard_normal((values.shape[-1], DIM)).astype(np.float32)
+    projected: Floats = values @ (matrix / np.float32(np.sqrt(values.shape[-1])))
+    return projected
 
 
 def _maps(frames: npt.NDArray[np.uint8]) -> Floats:
