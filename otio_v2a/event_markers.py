@@ -13,7 +13,7 @@ from otio_v2a_engine.contract import VisualEvent
 
 __all__ = ["EVENT", "EVENT_COLOUR", "EVENT_NAME", "SPOTTED", "event_fields", "is_event", "is_spotted", "span_events"]
 
-EVENT_NAME = "hit"
+EVENT_NAME = "v2a hit"
 EVENT_COLOUR = "MAGENTA"
 """What our own event markers look like; what counts is the name or the metadata, because hosts lose colours."""
 EVENT = "event"
@@ -28,8 +28,8 @@ _NEAR_S = Fraction(1, 1000)
 
 
 def is_spotted(span: ClipSpan) -> bool:
-    """Whether somebody decided on all of the clip's events."""
-    return SPOTTED in span.metadata
+    """Whether somebody decided on all of the clip's events: its metadata or one of its markers says so."""
+    return SPOTTED in span.metadata or any(is_event(marker, spotted=False) for marker in span.markers)
 
 
 def is_event(marker: SpanMarker, *, spotted: bool) -> bool:
@@ -46,9 +46,9 @@ def span_events(span: ClipSpan) -> tuple[VisualEvent, ...] | None:
     start of its frame.
     """
     spotted = is_spotted(span)
-    markers = [marker for marker in span.markers if is_event(marker, spotted=spotted)]
-    if not markers and not spotted:
+    if not spotted:
         return None
+    markers = [marker for marker in span.markers if is_event(marker, spotted=True)]
     found: dict[Fraction, float] = {}
     for marker in markers:
         time_s, strength = _read(marker, span)
