@@ -33,20 +33,20 @@ def clip_ids(leaves: Sequence[Leaf]) -> list[str]:
     folder, new neighbours and tracks of our own leave it as it is.
     """
     seen: dict[str, int] = {}
-    taken: set[str] = set()
-    ids = []
+    files: dict[str, str] = {}
+    ids: dict[str, None] = {}
     for leaf in leaves:
-        url = leaf.url
-        key = f"{leaf.track}\0{leaf.name}\0{url[max(url.rfind('/'), url.rfind(_BACKSLASH)) + 1 :]}\0"
+        file = files.get(leaf.url)
+        if file is None:
+            file = files[leaf.url] = _file_name(leaf.url)
+        key = f"{leaf.track}\0{leaf.name}\0{file}\0"
         number = seen.get(key, 0)
         seen[key] = number + 1
-        text = f"{key}{number}".encode("utf-8", "surrogatepass")
-        clip_id = blake2b(text, digest_size=6).hexdigest()
-        while clip_id in taken:
+        clip_id = blake2b(f"{key}{number}".encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        while clip_id in ids:
             clip_id = blake2b(clip_id.encode(), digest_size=6).hexdigest()
-        taken.add(clip_id)
-        ids.append(clip_id)
-    return ids
+        ids[clip_id] = None
+    return list(ids)
 
 
 class Assembly:
@@ -83,7 +83,7 @@ class Assembly:
                     raise Unusable(leaf.reason)
                 if leaf.first >= leaf.last:
                     raise Unusable("it is trimmed away: the cut shows no frame of it")
-                located = self._locator.locate(leaf.clip, leaf.reference, leaf.url)
+                located = self._locator.locate(leaf.clip, leaf.url, available=leaf.available)
                 start = self._media_start(leaf, located)
                 if located.media.sequence_first is not None:
                     self._check_images(leaf, located.media, start)
@@ -105,7 +105,9 @@ class Assembly:
             for number, (first, last) in enumerate(parts, start=1):
                 span = self._span(leaf, f"{clip_id}-{number}", located.media, start, first, last)
                 found.append((first, order, span))
-        found.sort(key=itemgetter(0, 1))
+        # Two sorts by whole numbers cost half of one by pairs.
+        found.sort(key=itemgetter(1))
+        found.sort(key=itemgetter(0))
         self.spans = tuple(span for _, _, span in found)
         self.skipped = tuple(skipped[order] for order in sorted(skipped))
         self.notes = tuple(notes[order] for order in sorted(notes))
@@ -247,7 +249,11 @@ def _title(leaf: Leaf) -> str:
 
 
 def _name(leaf: Leaf) -> str:
-    return leaf.name or leaf.url.replace(_BACKSLASH, "/").rsplit("/", 1)[-1] or "(unnamed)"
+    return leaf.name or _file_name(leaf.url) or "(unnamed)"
+
+
+def _file_name(url: str) -> str:
+    return url[max(url.rfind("/"), url.rfind(_BACKSLASH)) + 1 :]
 
 
 def _frame(value: Frames) -> str:

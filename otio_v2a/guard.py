@@ -5,12 +5,14 @@ a TimeRange) that holds an object in a member it does not know: OTIO 0.18.1 touc
 And an `.otioz` of 1 MB can unpack to 1 GB. All are refused here, by name, before anything is parsed or written.
 """
 
+import codecs
 import hashlib
 import json
 import os
 import shutil
 import stat
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +21,17 @@ import numpy as np
 
 from otio_v2a.errors import CutError
 
-__all__ = ["ANYTHING", "MAX_BYTES", "MAX_DEPTH", "Bundle", "Content", "check_json", "json_depth", "read_bytes"]
+__all__ = [
+    "ANYTHING",
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "Bundle",
+    "Content",
+    "check_file",
+    "check_json",
+    "json_depth",
+    "read_bytes",
+]
 
 MAX_BYTES = 64 * 2**20
 """Longest cut file that is parsed."""
@@ -34,6 +46,8 @@ RATIO_FREE_BYTES = 16 * 2**20
 MAX_BUNDLE_BYTES = 512 * 2**30
 """Most bytes in all of a bundle's files."""
 _DISK_RESERVE_BYTES = 512 * 2**20
+_BLOCK_BYTES = 1 << 18
+"""Small enough to stay in the processor's cache while it is checked."""
 
 _VALUE_MEMBERS: dict[str, tuple[str, ...]] = {
     "RationalTime": (),
@@ -54,6 +68,7 @@ _PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
         *(f'"OTIO_SCHEMA":"{name}.'.encode() for name in ("TimeTransform", "SerializableObjectRef", "Box2d", "V2d")),
     )
 )
+_PLAIN_RANGE = _PLAIN_RANGE.replace(b"*", _PLAIN_TIME)
 _TIME_NAME, _RANGE_NAME = (text.translate(None, _BLANKS_AND_DIGITS) for text in (b'"RationalTime.', b'"TimeRange.'))
 _OWN_NAME, _EFFECTS, _NO_EFFECTS, _MARKERS, _NO_MARKERS = (
     text.translate(None, _BLANKS_AND_DIGITS)
@@ -90,6 +105,12 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         CutError: it is missing, not a regular file, unreadable or too long.
     """
+    return b"".join(_blocks(path))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """What `read_bytes` reads, a block at a time."""
+    left = MAX_BYTES
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -99,37 +120,66 @@ def read_bytes(path: Path) -> bytes:
                 f"{path}: {status.st_size / 2**20:.0f} MB is more than a cut may have ({MAX_BYTES // 2**20} MB); "
                 "export only the part that needs sound"
             )
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK_BYTES):
+                left -= len(block)
+                if left < 0:
+                    raise CutError(f"{path}: grew beyond {MAX_BYTES // 2**20} MB while it was read; try again")
+                yield block
     except FileNotFoundError as error:
         raise CutError(f"{path}: no such file; check the path") from error
     except OSError as error:
         raise CutError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
-    if len(data) > MAX_BYTES:
-        raise CutError(f"{path}: grew beyond {MAX_BYTES // 2**20} MB while it was read; try again")
-    return data
 
 
 def check_json(data: bytes, *, name: Path) -> Content:
-    """What the text may hold. Raises CutError when it would end the process that parses it."""
-    # OTIO indents by four: most of a cut is blanks and digits, and neither changes what is checked here.
-    compact = data.translate(None, _BLANKS_AND_DIGITS)
-    depth = json_depth(compact)
-    if depth > MAX_DEPTH:
-        raise CutError(
-            f"{name}: objects are nested {depth} levels deep, {MAX_DEPTH} are allowed; "
-            "no editor writes such a file: export it again"
-        )
+    """What the text may hold. Raises CutError when it is not UTF-8 or would end the process that parses it."""
+    return _check(_compact([data], name=name), lambda: data, name=name)
+
+
+def check_file(path: Path) -> Content:
+    """As `check_json`, of a file's text, without ever holding all of it. Raises CutError also as `read_bytes`."""
+    return _check(_compact(_blocks(path), name=path), lambda: read_bytes(path), name=path)
+
+
+def _compact(blocks: Iterable[bytes], *, name: Path) -> bytes:
+    """The text without its blanks and digits: OTIO indents by four, most of a cut is one of them, and neither changes
+    what is checked here."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    parts = []
+    is_ascii = True
+    try:
+        for block in blocks:
+            is_ascii = is_ascii and block.isascii()
+            if not is_ascii:
+                decoder.decode(block)
+            parts.append(block.translate(None, _BLANKS_AND_DIGITS))
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise CutError(f"{name}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
+    return b"".join(parts)
+
+
+def _check(compact: bytes, text: Callable[[], bytes], *, name: Path) -> Content:
     rest = _without_plain_values(compact)
+    # A range holds a time: two levels went with them. Counting those is only worth it near the limit.
+    if rest is None or json_depth(rest) + 2 > MAX_DEPTH:
+        depth = json_depth(compact)
+        if depth > MAX_DEPTH:
+            raise CutError(
+                f"{name}: objects are nested {depth} levels deep, {MAX_DEPTH} are allowed; "
+                "no editor writes such a file: export it again"
+            )
     if rest is not None:
+        rest = rest.replace(_NO_EFFECTS + b"," + _NO_MARKERS, b"")
         return Content(
             own_metadata=_OWN_NAME in rest,
-            effects=rest.count(_EFFECTS) != rest.count(_NO_EFFECTS),
-            markers=rest.count(_MARKERS) != rest.count(_NO_MARKERS),
+            effects=_EFFECTS in rest and rest.count(_EFFECTS) != rest.count(_NO_EFFECTS),
+            markers=_MARKERS in rest and rest.count(_MARKERS) != rest.count(_NO_MARKERS),
         )
     # Written by another hand than OTIO's: ten times slower, but exact.
     try:
-        culprit = _object_in_value(json.loads(data, object_pairs_hook=_Object))
+        culprit = _object_in_value(json.loads(text(), object_pairs_hook=_Object))
     except (ValueError, RecursionError) as error:
         raise CutError(f"{name}: cannot be read (no valid JSON: {error}); export it again from the editor") from error
     if culprit:
@@ -161,13 +211,9 @@ def _without_plain_values(compact: bytes) -> bytes | None:
     """
     if b"\\" in compact and b"\\u" in compact.replace(b"\\\\", b""):
         return None
-    compact = compact.replace(_PLAIN_TIME, b"*")
-    if _TIME_NAME in compact:
-        return None
-    compact = compact.replace(_PLAIN_RANGE, b"*")
-    if _RANGE_NAME in compact or any(name in compact for name in _RARE_VALUES):
-        return None
-    return compact
+    rest = compact.replace(_PLAIN_RANGE, b"*").replace(_PLAIN_TIME, b"*")
+    # No quote stands alone inside a string, so what a plain value was taken out of cannot have been one.
+    return None if any(name in rest for name in (_TIME_NAME, _RANGE_NAME, *_RARE_VALUES)) else rest
 
 
 class _Object(list[tuple[str, Any]]):

@@ -7,6 +7,7 @@ it keeps its takes; touching the media, the prompt, the seed or the engine does 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING
 
 from otio_v2a.errors import MediaError, PlanError
@@ -27,7 +28,7 @@ from otio_v2a_engine.contract import (
     Role,
     Sampling,
 )
-from otio_v2a_engine.lengths import position
+from otio_v2a_engine.lengths import position, tick_position
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
 from otio_v2a_engine.weight_folders import version_of
 
@@ -323,7 +324,7 @@ class _Planner:
         """
         # Floats tell for nearly every clip that it is far from all limits; near them, exact time decides.
         end = span.media.duration_s
-        if end is not None and not span.dissolve_before_s and not span.dissolve_after_s:
+        if end is not None and not (span.dissolve_before_s.numerator or span.dissolve_after_s.numerator):
             handle = self._handle_of(span.rate)
             length = _float(span.duration_s)
             before = min(_float(span.record_start_s), handle)
@@ -347,7 +348,7 @@ class _Planner:
         extent = self._extent(span)
         before, after = extent.before, extent.after
         n_samples = before + extent.length + after
-        cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s}))
+        cuts = tuple(sorted({shot.start_s for shot in shots if 0 < shot.start_s < span.duration_s})) if shots else ()
         picture = span.picture(handle_before_s=extent.before_s, cuts_s=cuts)
         seen, known = picture_text(picture), spelled(identity)
         events = span_events(span) if span.markers or span.metadata else None
@@ -416,14 +417,19 @@ class _Planner:
         rate = self._options.sample_rate
         self._handle_of(span.rate)
         handle_s = self._handle_s
+        # Whole ticks, fine enough for all times here: Fractions would take ten times as long.
+        times = span.record_start_s, span.duration_s, span.dissolve_before_s, span.dissolve_after_s, handle_s
+        unit = lcm(*[time.denominator for time in times])
+        begin, length, seen_before, seen_after, handle = [time.numerator * (unit // time.denominator) for time in times]
         # A transition shows picture on both sides: a handle covers it, so that an editor can fade the sound under it.
-        before_s = min(max(handle_s, span.dissolve_before_s), span.record_start_s) if handle_s else handle_s
-        after_s = max(handle_s, span.dissolve_after_s) if handle_s else handle_s
-        end_s = span.record_end_s
+        lead = min(max(handle, seen_before), begin) if handle else 0
+        tail = max(handle, seen_after) if handle else 0
         # Positions are rounded and lengths are their differences: handles meet the span on a whole sample.
-        start, end = position(span.record_start_s, rate), position(end_s, rate)
-        before = start - position(span.record_start_s - before_s, rate)
-        after = position(end_s + after_s, rate) - end
+        borders = begin - lead, begin, begin + length, begin + length + tail
+        first, start, end, last = [tick_position(ticks, per_second=unit, rate=rate) for ticks in borders]
+        before, after = start - first, last - end
+        before_s = handle_s if lead == handle else Fraction(lead, unit)
+        after_s = handle_s if tail == handle else Fraction(tail, unit)
         if end == start:
             raise PlanError(f"clip {span.name!r} on {span.track!r} is shorter than one sample at {rate} Hz")
         if before + (end - start) + after > LONGEST_SPAN_S * rate:

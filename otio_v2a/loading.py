@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,20 @@ def load(path: Path) -> tuple[otio.schema.Timeline, guard.Content]:
     Raises:
         CutError: the file is missing, too large or deep, of an unknown kind, damaged, or not one timeline.
     """
-    data = guard.read_bytes(path)
     if path.suffix.lower() != ".otio":
-        return _read(path), guard.ANYTHING
-    content = _check(data, path)
-    return _read(path, data), guard.ANYTHING if _is_edited_by_others() else content
+        guard.read_bytes(path)  # for its complaints
+        return _read(path, text=None), guard.ANYTHING
+    content = guard.check_file(path)
+    return _read(path, text=guard.read_bytes), guard.ANYTHING if _is_edited_by_others() else content
 
 
 def load_bytes(data: bytes, path: Path) -> otio.schema.Timeline:
     """The timeline in OTIO's JSON that came out of the bundle `path`. Raises CutError."""
-    _check(data, path)
+    guard.check_json(data, name=path)
     try:
         found = otio.adapters.read_from_string(data.decode("utf-8-sig"), "otio_json")
     except Exception as error:
-        raise CutError(_why_unreadable(path, error, data)) from error
+        raise CutError(_why_unreadable(path, error, text=lambda _: data)) from error
     return _as_timeline(found, path)
 
 
@@ -45,17 +45,8 @@ def _is_edited_by_others() -> bool:
     return "OTIO_DEFAULT_MEDIA_LINKER" in os.environ or any(map(otio.hooks.scripts_attached_to, hooks))
 
 
-def _check(data: bytes, path: Path) -> guard.Content:
-    content = guard.check_json(data, name=path)
-    try:
-        if not data.isascii():
-            data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CutError(f"{path}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
-    return content
-
-
-def _read(path: Path, data: bytes | None = None) -> otio.schema.Timeline:
+def _read(path: Path, *, text: Callable[[Path], bytes] | None) -> otio.schema.Timeline:
+    # The text is asked for when something is wrong with it only: it may be long.
     try:
         found = otio.adapters.read_from_file(str(path))
     except otio.exceptions.NoKnownAdapterForExtensionError as error:
@@ -65,7 +56,7 @@ def _read(path: Path, data: bytes | None = None) -> otio.schema.Timeline:
             f"{', '.join(known)} and movies. Export .otio, or install the OpenTimelineIO adapter for it"
         ) from error
     except Exception as error:  # Adapters are third-party parsers: whatever they raise is about this file.
-        raise CutError(_why_unreadable(path, error, data)) from error
+        raise CutError(_why_unreadable(path, error, text=text)) from error
     return _as_timeline(found, path)
 
 
@@ -95,15 +86,15 @@ def _as_timeline(found: Any, path: Path) -> otio.schema.Timeline:
     return timeline
 
 
-def _why_unreadable(path: Path, error: Exception, data: bytes | None) -> str:
-    newer = "; ".join(_newer_schemas(data)) if data is not None else ""
+def _why_unreadable(path: Path, error: Exception, *, text: Callable[[Path], bytes] | None) -> str:
+    newer = "; ".join(_newer_schemas(text(path))) if text is not None else ""
     if newer:
         return (
             f"{path}: holds {newer}. OpenTimelineIO {otio.__version__} cannot read that: "
             "export with an older schema version, or upgrade OpenTimelineIO"
         )
-    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
-    return f"{path}: cannot be read ({text or type(error).__name__}); export it again from the editor"
+    reason = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    return f"{path}: cannot be read ({reason or type(error).__name__}); export it again from the editor"
 
 
 def _newer_schemas(data: bytes) -> Iterator[str]:

@@ -19,11 +19,13 @@ from otio_v2a.media import SOUND_SUFFIXES, find_sequence, probe, resolve
 from otio_v2a.spans import MediaFile
 from otio_v2a_engine.lengths import nearest_rate
 
-__all__ = ["Clock", "Located", "Locator", "Unusable", "rate_of", "url_of"]
+__all__ = ["Clock", "Located", "Locator", "Unusable", "declared_by", "rate_of", "url_of"]
 
 _External = otio.schema.ExternalReference
 _Images = otio.schema.ImageSequenceReference
 _FLOAT_NOISE = 1e-5
+_FARTHEST = 10**12
+"""Largest value of a time: more frames than any cut has."""
 
 
 class Unusable(Exception):
@@ -49,6 +51,7 @@ class Clock:
         self.rate = rate
         self._on_grid: dict[float, bool] = {}
         self._seconds: dict[Frames, Fraction] = {}
+        self._rate_terms = rate.denominator, rate.numerator
 
     def frames(self, time: otio.opentime.RationalTime) -> Frames:
         """A position or length in frames; float noise around a whole frame is removed. Raises Unusable."""
@@ -57,25 +60,38 @@ class Clock:
         try:
             if self._on_grid[rate]:
                 whole = int(value)
-                if whole == value and -(10**12) < whole < 10**12:
+                if whole == value and -_FARTHEST < whole < _FARTHEST:
                     return whole
         except KeyError:
             self._on_grid[rate] = rate_of(rate) == self.rate
         except (ValueError, OverflowError):
             pass  # not finite: worded below
-        if not isfinite(value) or abs(value) > 10**12:
+        if not isfinite(value) or abs(value) > _FARTHEST:
             raise Unusable(f"a time has the value {value:g}; repair the clip's range and export again")
         nearest = round(value)
         exact = nearest if abs(value - nearest) < _FLOAT_NOISE else Fraction(value).limit_denominator(10**7)
         return tidy(exact * self.rate / rate_of(rate))
 
+    def whole(self, time_range: otio.opentime.TimeRange) -> tuple[int, int] | None:
+        """Start and length as `frames` gives them, when both are whole and at one rate that was met before; else None.
+
+        Nearly all ranges of a long cut are.
+        """
+        start, duration = time_range.start_time, time_range.duration
+        rate = duration.rate
+        if not self._on_grid.get(rate) or start.rate != rate:
+            return None
+        first, length = start.value, duration.value
+        if first.is_integer() and length.is_integer() and -_FARTHEST < first < _FARTHEST and length < _FARTHEST:
+            return int(first), int(length)
+        return None
+
     def seconds(self, frames: Frames) -> Fraction:
         """Exact seconds of a position or length in frames."""
         known = self._seconds.get(frames)
         if known is None:
-            known = self._seconds[frames] = Fraction(
-                frames.numerator * self.rate.denominator, frames.denominator * self.rate.numerator
-            )
+            times, by = self._rate_terms
+            known = self._seconds[frames] = Fraction(frames.numerator * times, frames.denominator * by)
         return known
 
     def of_seconds(self, seconds: Fraction) -> Frames:
@@ -109,6 +125,13 @@ def url_of(reference: otio.core.MediaReference | None) -> str:
     return ""
 
 
+def declared_by(reference: otio.core.MediaReference | None) -> tuple[str, otio.opentime.TimeRange | None]:
+    """`url_of` a reference and, when both together tell all that it says, the range that it gives its file."""
+    if reference is not None and type(reference) is _External:
+        return reference.target_url or "", reference.available_range
+    return url_of(reference), None
+
+
 class Locator:
     """Finds pictures for one cut; remembers every answer."""
 
@@ -126,19 +149,27 @@ class Locator:
         self._paths: dict[str, str | Unusable] = {}
         self._probed: dict[str, MediaFile | Unusable] = {}
         self._located: dict[tuple[str, float, float, float, float], Located] = {}
+        self._on_grid: dict[tuple[str, tuple[int, int]], Located] = {}
         self._sequences: dict[tuple[str, str, int], tuple[str, frozenset[int]] | Unusable] = {}
         self._images: dict[str, frozenset[int]] = {}
 
-    def locate(self, clip: otio.schema.Clip, reference: otio.core.MediaReference, url: str) -> Located:
-        """The picture of a clip: its active reference, given with its `url_of`, else its first readable one.
+    def locate(self, clip: otio.schema.Clip, url: str, *, available: tuple[int, int] | None = None) -> Located:
+        """The picture of a clip: its active reference, else its first readable one.
+
+        `url` is that reference's `url_of`, `available` its range as `Clock.whole` gives it: with it, a reference is
+        asked once for all clips that say the same.
 
         Raises:
             Unusable: no reference has a readable picture.
         """
+        located = self._on_grid.get((url, available)) if available is not None else None
+        if located is not None:
+            return located
         try:
-            if type(reference) is _External:
-                return self._external(reference, url)
-            return self._locate(reference)
+            located = self._locate(clip.media_reference)
+            if available is not None:
+                self._on_grid[url, available] = located
+            return located
         except Unusable as error:
             reason = error
         references = clip.media_references()
@@ -155,8 +186,7 @@ class Locator:
 
     def media_range(self, clip: otio.schema.Clip) -> tuple[Frames, Frames]:
         """Start and length in frames of all of a clip's media. Raises Unusable."""
-        reference = clip.media_reference
-        located = self.locate(clip, reference, url_of(reference))
+        located = self.locate(clip, url_of(clip.media_reference))
         if located.length is None:
             raise Unusable(f"nobody says how long {located.media.path} is; give the clip a source range")
         start = located.start

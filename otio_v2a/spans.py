@@ -174,14 +174,16 @@ class ClipSpan:
 
         `cuts_s` are shot borders in record time relative to the span's start.
         """
+        media, speed = self.media, self.speed
+        is_running = speed.numerator == speed.denominator  # as nearly always: multiplying Fractions is slow
         return Picture(
-            path=self.media.path,
-            start_s=self.source_start_s - handle_before_s * self.speed,
-            speed=self.speed,
-            last_s=self.media.last_s,
-            cuts_s=tuple(cut + handle_before_s for cut in cuts_s),
-            sequence_rate=self.media.rate if self.media.is_sequence else None,
-            sequence_first=self.media.sequence_first or 0,
+            path=media.path,
+            start_s=self.source_start_s - (handle_before_s if is_running else handle_before_s * speed),
+            speed=speed,
+            last_s=media.last_s,
+            cuts_s=tuple([cut + handle_before_s for cut in cuts_s]),
+            sequence_rate=media.rate if media.is_sequence else None,
+            sequence_first=media.sequence_first or 0,
         )
 
 

@@ -6,7 +6,7 @@ adjoining ranges therefore share their border sample at every frame rate, 29.97 
 
 from fractions import Fraction
 
-__all__ = ["ceil_to_multiple", "nearest_rate", "position", "span_length"]
+__all__ = ["ceil_to_multiple", "nearest_rate", "position", "span_length", "tick_position"]
 
 _NTSC_BASES = (15, 24, 30, 48, 60, 96, 120)
 
@@ -17,9 +17,12 @@ def position(seconds: Fraction, rate: int | Fraction) -> int:
     `rate` is units per second. Negative times give negative positions.
     """
     # Whole numbers only: a long cut asks this for every border, and Fractions would reduce what is floored anyway.
-    units = seconds.numerator * rate.numerator
-    per_unit = seconds.denominator * rate.denominator
-    return (2 * units + per_unit) // (2 * per_unit)
+    return tick_position(seconds.numerator, per_second=seconds.denominator * rate.denominator, rate=rate.numerator)
+
+
+def tick_position(ticks: int, *, per_second: int, rate: int) -> int:
+    """`position` of a time given as whole ticks of a second's parts."""
+    return (2 * ticks * rate + per_second) // (2 * per_second)
 
 
 def span_length(start_s: Fraction, duration_s: Fraction, rate: int | Fraction) -> int:

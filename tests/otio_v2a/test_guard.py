@@ -81,6 +81,33 @@ def test_what_a_cut_holds_is_seen_in_its_text(tmp_path, held, found, indent):
     assert guard.check_json(text.encode(), name=tmp_path / "cut.otio") == found
 
 
+def test_a_file_is_checked_like_its_text_wherever_its_blocks_end(tmp_path, monkeypatch):
+    text = small_cut(markers=[S.Marker("v2a: Regen über Dächern")], metadata={"otio_v2a": {"roles": ["FX"]}})
+    path = tmp_path / "cut.otio"
+    path.write_text(text, encoding="utf-8")
+    for n_bytes in (1, 7, 64, 1 << 18):
+        monkeypatch.setattr(guard, "_BLOCK_BYTES", n_bytes)
+        assert guard.check_file(path) == guard.Content(own_metadata=True, effects=False, markers=True)
+
+
+@pytest.mark.parametrize("damage", [b"\xc3", b"\xc3 \xa9", b"\xff"])
+def test_text_that_is_not_utf_8_is_refused_though_only_blanks_part_it(tmp_path, damage):
+    path = tmp_path / "cut.otio"
+    path.write_bytes(small_cut(metadata={"note": "NOTE"}).encode().replace(b"NOTE", damage))
+    with pytest.raises(CutError, match=r"cut\.otio: is not UTF-8 text"):
+        guard.check_file(path)
+
+
+@pytest.mark.parametrize("levels", [guard.MAX_DEPTH - 2, guard.MAX_DEPTH - 1, guard.MAX_DEPTH])
+def test_the_levels_of_times_and_ranges_count(tmp_path, levels):
+    path = tmp_path / "cut.otio"
+    path.write_text("[" * (levels - 2) + json.dumps(RANGE) + "]" * (levels - 2))
+    assert guard.check_file(path) == guard.Content(False, False, False)
+    path.write_text("[" * (guard.MAX_DEPTH - 1) + json.dumps(RANGE) + "]" * (guard.MAX_DEPTH - 1))
+    with pytest.raises(CutError, match=rf"nested {guard.MAX_DEPTH + 1} levels deep"):
+        guard.check_file(path)
+
+
 def test_a_text_in_another_spelling_may_hold_anything(tmp_path):
     text = small_cut().replace('"effects"', '"\\u0065ffects"')
     assert json.loads(text) == json.loads(small_cut())

@@ -94,6 +94,13 @@ def test_source_ranges_are_counted_from_the_start_of_the_available_range(cutting
     assert seen(cut) == [("a", 0, [10, 11])]
 
 
+def test_clips_of_one_file_may_declare_its_range_differently(cutting_room):
+    declared = [(0, 100), (20, 100), (0, 50), (20, 100)]
+    cut = read_back(timeline_of(track(*[clip(f"c{n}", 30, 10, media=m) for n, m in enumerate(declared)])), cutting_room)
+    found = [(span.source_start_s * 24, span.media.duration_s * 24) for span in cut.spans]
+    assert found == [(30, 100), (10, 100), (30, 50), (10, 100)]
+
+
 def test_a_clip_longer_than_its_media_holds_the_last_frame(cutting_room):
     cut = read_back(timeline_of(clip("a", 97, 6)), cutting_room)
 
