@@ -1,10 +1,13 @@
 """What every test of the panel needs: a platform without a display, warnings of Qt that fail, quiet sound."""
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+
+from otio_v2a.worker_process import WorkerSettings
 
 try:
     import PySide6.QtWidgets  # noqa: F401
@@ -50,3 +53,54 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     root = tmp_path_factory.mktemp("panel")
     for name in ("STATE", "CONFIG", "CACHE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(root / name.lower()))
+
+
+@pytest.fixture(scope="session")
+def tiny_movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds at 24 frames a second; frame n is grey 16 + 2 n."""
+    import av
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("media") / "picture.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 96, 54, "yuv420p"
+        for n in range(96):
+            picture = np.full((54, 96, 3), 16 + 2 * n, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def write_cut(tmp_path: Path, tiny_movie: Path) -> Callable[..., Path]:
+    """`write_cut(lengths=(24, 36, 12), name=, missing=())` writes a cut of clips SH010, SH020 ... of so many frames."""
+    import opentimelineio as otio
+
+    def time_range(start: float, length: float) -> otio.opentime.TimeRange:
+        return otio.opentime.TimeRange(otio.opentime.RationalTime(start, 24), otio.opentime.RationalTime(length, 24))
+
+    def write(
+        lengths: Iterable[int] = (24, 36, 12), *, name: str = "reel", missing: Iterable[int] = (), gap: int = 0
+    ) -> Path:
+        timeline = otio.schema.Timeline(name, global_start_time=otio.opentime.RationalTime(86400, 24))
+        track = otio.schema.Track("V1", kind="Video")
+        if gap:
+            track.append(otio.schema.Gap(source_range=time_range(0, gap)))
+        for number, length in enumerate(lengths):
+            url = str(tmp_path / "gone.mov") if number in missing else str(tiny_movie)
+            reference = otio.schema.ExternalReference(url, time_range(0, 96))
+            track.append(otio.schema.Clip(f"SH{(number + 1) * 10:03d}", reference, time_range(8, length)))
+        timeline.tracks.append(track)
+        path = tmp_path / f"{name}.otio"
+        timeline.to_json_file(str(path))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def double() -> WorkerSettings:
+    """A worker that renders a known signal at once and misbehaves when a prompt says so."""
+    script = Path(__file__).parents[1] / "otio_v2a" / "worker_double.py"
+    return WorkerSettings(command=(sys.executable, str(script)), cancel_grace_s=60)
