@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QUndoStack,
 )
 from PySide6.QtWidgets import (
+    QDialog,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -34,23 +35,26 @@ from PySide6.QtWidgets import (
 )
 
 from otio_v2a.errors import V2AError
-from otio_v2a.jobs import PlanOptions
 from otio_v2a.worker_process import WorkerSettings
 from otio_v2a_engine.contract import Role
 from otio_v2a_ui import theme
 from otio_v2a_ui.clip_list import ClipList
 from otio_v2a_ui.document import Document
 from otio_v2a_ui.empty_state import EmptyState
+from otio_v2a_ui.export_dialog import ExportDialog
 from otio_v2a_ui.folders import data_folder
 from otio_v2a_ui.message_bar import MessageBar
 from otio_v2a_ui.orders import Scope
 from otio_v2a_ui.player import PlayerWidget
 from otio_v2a_ui.process import Errand, Process
+from otio_v2a_ui.prompt_editor import PromptEditor
 from otio_v2a_ui.queue_view import QueueView, sum_words
 from otio_v2a_ui.session import Session
-from otio_v2a_ui.stand_ins import EditPrompts, ExportDialog, PromptEditor, RelinkDialog, TakesView
+from otio_v2a_ui.settings import Settings
+from otio_v2a_ui.stand_ins import EnginesPage, RelinkDialog, TakesView
 from otio_v2a_ui.state import QueueItem, QueueSum
 from otio_v2a_ui.take_commands import AdjustTakes, ChooseTake, DropTake, StarTake
+from otio_v2a_ui.undo import EditPrompts
 
 __all__ = ["Panel", "demo_copy"]
 
@@ -100,12 +104,14 @@ class Panel(QWidget):  # type: ignore[misc]
         self.process: Process | None = None
         self.undo = QUndoStack(self)
         self.session = Session()
+        self.settings = Settings()
         self.worker = worker or WorkerSettings()
         self._opening = Errand(self)
         self._saving = Errand(self)
         self._audition: dict[Role, int] = {}
         self._current: str | None = None
         self._save_again = False
+        self.dialog: QDialog | None = None
         self._make_parts()
         self.actions_by_name: dict[str, QAction] = {}
         self._make_actions()
@@ -153,7 +159,7 @@ class Panel(QWidget):  # type: ignore[misc]
         for splitter, factors, sizes in (
             (self.left, (3, 1), (600, 220)),
             (self.middle, (3, 2), (520, 300)),
-            (self.columns, (0, 1, 0), (540, 620, 360)),
+            (self.columns, (0, 1, 0), (500, 660, 380)),
         ):
             splitter.setChildrenCollapsible(False)
             splitter.setSizes(list(sizes))
@@ -278,6 +284,8 @@ class Panel(QWidget):  # type: ignore[misc]
         self.queue.clip_activated.connect(lambda clip_id: self.clips.select([clip_id]))
         self.prompt.edited.connect(self._edit)
         self.prompt.generate_requested.connect(self.generate_selected)
+        self.prompt.failed.connect(lambda text: self.messages.say(text, bad=True))
+        self.prompt.set_default_engine(self.settings.engine)
         self.takes.choose_requested.connect(self._choose)
         self.takes.drop_requested.connect(self._drop)
         self.takes.star_requested.connect(self._star)
@@ -330,7 +338,7 @@ class Panel(QWidget):  # type: ignore[misc]
 
     def _adopt(self, document: Document) -> None:
         self.document = document
-        document.plan_options = self._plan_options()
+        document.plan_options = self.settings.plan_options()
         document.on_change.append(self._document_changed)
         self.process = Process(document, settings=self.worker, parent=self)
         self.process.item_changed.connect(self._item_changed)
@@ -446,9 +454,6 @@ class Panel(QWidget):  # type: ignore[misc]
             self._save_again = False
             self.save()
 
-    def _plan_options(self) -> PlanOptions:
-        return self.document.plan_options if self.document is not None else PlanOptions()
-
     # Intent
 
     def generate_selected(self) -> None:
@@ -517,19 +522,47 @@ class Panel(QWidget):  # type: ignore[misc]
     def export(self) -> None:
         """Show what a target loses, and write for it."""
         if self.document is not None:
-            dialog = ExportDialog(self.document, self)
-            dialog.exec()
-            dialog.deleteLater()
+            self._show_dialog(ExportDialog(self.document, self, settings=self.settings))
 
     def relink(self) -> None:
         """Find missing media."""
         if self.document is not None:
             dialog = RelinkDialog(self.document, self)
-            dialog.exec()
-            dialog.deleteLater()
+            dialog.accepted.connect(self._reopen)
+            self._show_dialog(dialog)
 
     def show_engines(self) -> None:
-        """Show the engines and their licences."""
+        """Show the engines, their licences and what is chosen for clips that name none."""
+        dialog = QDialog(self)
+        dialog.setWindowTitle(self.tr("Engines"))
+        theme.apply(dialog)
+        dialog.resize(820, 620)
+        page = EnginesPage(settings=self.settings)
+        layout = QVBoxLayout(dialog)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(page)
+        dialog.finished.connect(self._engine_chosen)
+        self._show_dialog(dialog)
+
+    def _engine_chosen(self, *_: object) -> None:
+        self.prompt.set_default_engine(self.settings.engine)
+        if self.document is not None:
+            self.document.plan_options = self.settings.plan_options()
+            self._later()
+
+    def _show_dialog(self, dialog: QDialog) -> None:
+        """Over the panel, without stopping it: renders and their messages go on."""
+        self.dialog = dialog
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.finished.connect(self._forget_dialog)
+        dialog.open()
+
+    def _forget_dialog(self, *_: object) -> None:
+        self.dialog = None
+
+    def _reopen(self) -> None:
+        if self.document is not None:
+            self.open(self.document.path)
 
     # What changed
 

@@ -65,3 +65,11 @@ ExportDialog = _part("export_dialog", "ExportDialog", _Dialog)
 RelinkDialog = _part("relink_dialog", "RelinkDialog", _Dialog)
 EditPrompts = _part("undo", "EditPrompts", _Edit)
 Settings = _part("settings", "Settings", _Settings)
+
+
+class _Engines(QLabel):
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__("engines")
+
+
+EnginesPage = _part("engines_page", "EnginesPage", _Engines)
