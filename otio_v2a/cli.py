@@ -74,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     add_weights(commands)
     add_explain(commands)
     _add_detect(commands)
+    _add_eval(commands)
+    _add_train(commands)
     _add_panel(commands)
     return parser
 
@@ -279,6 +281,61 @@ def _add_detect(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="sound or movie files, also mixes")
     parser.add_argument("--keys", type=Path, metavar="DIR", help="folder of key files (this user's own)")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
+
+
+def _add_eval(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "eval",
+        help="measure made sound: FAD, KL, CLAP, AV-Align ..., and timing against labelled onsets",
+        description="Measure folders of made sound against clips of the same names, and write figures.json, figures.csv "
+        "and report.html. Metrics that need weights take the user's (see --list); timing is measured without any.",
+    )
+    parser.set_defaults(command="evaluate", module="commands_eval")
+    parser.add_argument("made", type=Path, nargs="*", metavar="MADE", help="folders of made sounds, one a system")
+    parser.add_argument("--reference", "-r", type=Path, metavar="DIR", help="folder of movies and their true sounds")
+    parser.add_argument("--labels", type=Path, metavar="CSV", help="columns clip, caption, onsets_s (seconds)")
+    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of the metrics' weights")
+    parser.add_argument("--metrics", metavar="LIST", help="only these, separated by commas (all)")
+    parser.add_argument("--no-baselines", action="store_true", help="do not measure true and shuffled sound beside")
+    parser.add_argument("--out", "-o", type=Path, metavar="DIR", help="folder of the reports (evaluation)")
+    parser.add_argument("--title", metavar="TEXT", help="of the page")
+    parser.add_argument("--list", action="store_true", help="show the metrics and the weights they need")
+    parser.add_argument("--convert", nargs=2, metavar=("NAME", "FILE"), help="turn published weights into safetensors")
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+
+
+def _add_train(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("train", help="train an engine's model on your own clips (extra: train)")
+    engines = parser.add_subparsers(title="engines", metavar="ENGINE", required=True)
+    actions = engines.add_parser("vta-ldm", help="VTA-LDM by its published recipe").add_subparsers(
+        title="actions", metavar="ACTION", required=True
+    )
+    prepare = actions.add_parser("prepare", help="movies to prepared clips: features, sound, scores")
+    prepare.add_argument("--base", type=Path, required=True, metavar="DIR", help="weights whose frozen parts are used")
+    prepare.add_argument("--vggsound", type=Path, metavar="CSV", help="VGGSound's table; needs --movies")
+    prepare.add_argument("--movies", type=Path, metavar="DIR", help="folder of VGGSound's movies")
+    prepare.add_argument("--split", metavar="NAME", help="of VGGSound (train)")
+    prepare.add_argument("--tar", type=Path, nargs="+", metavar="SHARD", help="WebDataset shards instead")
+    prepare.add_argument("--align", action="store_true", help="measure AV-Align and motion z, for the filter")
+    prepare.add_argument("--clap", type=Path, metavar="DIR", help="measure sound against caption with CLAP's weights")
+    run = actions.add_parser("run", help="train through the stages of a file, going on where it stopped")
+    run.add_argument("stages", type=Path, metavar="STAGES", help="TOML file (docs/training.md)")
+    run.add_argument("--base", type=Path, required=True, metavar="DIR", help="weights to start from")
+    run.add_argument("--fresh", type=int, metavar="SEED", help="start projection and UNet anew")
+    run.add_argument("--export", type=Path, metavar="DIR", help="write the result as a weights folder")
+    run.add_argument("--precision", choices=("no", "bf16", "fp16"), help="mixed precision (no)")
+    run.add_argument("--save-every", type=_positive, metavar="N", help="steps between checkpoints (1000)")
+    ablation = actions.add_parser("ablation", help="the paper's Tables 2 to 4 on simulated clips, small")
+    ablation.add_argument("--steps", type=_positive, metavar="N", help="of every variant")
+    ablation.add_argument("--clips", type=_positive, metavar="N", help="simulated clips to learn from")
+    passed = {
+        "prepare": ("base", "vggsound", "movies", "split", "tar", "align", "clap", "out"),
+        "run": ("base", "fresh", "export", "precision", "save_every", "out"),
+        "ablation": ("steps", "clips", "out"),
+    }
+    for name, action in (("prepare", prepare), ("run", run), ("ablation", ablation)):
+        action.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help="folder of what is made")
+        action.set_defaults(command="train_vta_ldm", module="commands_train", action=name, passed=passed[name])
 
 
 def _add_panel(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -1,6 +1,6 @@
 """The evaluation's process: `python -m otio_v2a_engine.evaluation run|list|convert --help`.
 
-Messages go to standard error; `list` writes JSON to standard output. Exit codes: 0 done, 2 it cannot be done.
+Progress and JSON go to standard output, what is wrong to standard error. Exit codes: 0 done, 2 it cannot be done.
 """
 
 import argparse
@@ -37,6 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def _run(args: argparse.Namespace) -> None:
     import torch
 
@@ -49,7 +54,7 @@ def _run(args: argparse.Namespace) -> None:
     chosen = tuple(dict.fromkeys(args.metrics.split(","))) if args.metrics else KEYS
 
     def progress(done: int, total: int, what: str) -> None:
-        _log.info("%d of %d  %s", done, total, what)
+        _say(f"{done} of {total}  {what}")
 
     evaluation = evaluate(
         read_clips(args.reference, labels=args.labels),
@@ -90,7 +95,7 @@ def _list(folder: Path | None) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = _parser().parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         os.environ[name] = "1"
@@ -98,14 +103,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "run":
             _run(args)
         elif args.command == "list":
-            sys.stdout.write(_list(args.weights) + "\n")
+            _say(_list(args.weights))
         else:
             from otio_v2a_engine.evaluation.weights import convert
 
             path = convert(args.name, args.file, args.weights or Path.cwd())
-            _log.info("wrote %s", path)
+            _say(f"wrote {path}")
     except EngineError as error:
-        _log.error("error: %s", error)
+        _log.error("%s", error)
         return 2
     return 0
 

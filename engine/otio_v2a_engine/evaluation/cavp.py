@@ -1,6 +1,7 @@
 """CAVP's two encoders as a score: how alike picture and sound seem to them. Knows no tables."""
 
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,20 @@ from torch import Tensor
 from otio_v2a_engine.contract import WeightsError
 from otio_v2a_engine.evaluation.clips import tile_frames
 from otio_v2a_engine.evaluation.weights import load
+from otio_v2a_engine.vta_ldm.config import EncoderSettings
+from otio_v2a_engine.vta_ldm.encoders.build import build_encoder
 
-__all__ = ["Cavp"]
+__all__ = ["Cavp", "has_picture_half"]
 
 Floats = npt.NDArray[np.float64]
 _RATE = Fraction(4)  # frames a second, about as many as features of the sound
 _SIZE = 224  # pixels
 _PICTURE = ("video_encoder.", "video_project_head.")
+
+
+def has_picture_half() -> bool:
+    """Whether this version has CAVP's picture encoder."""
+    return find_spec("otio_v2a_engine.vta_ldm.encoders.cavp") is not None
 
 
 class Cavp:
@@ -29,19 +37,15 @@ class Cavp:
     """
 
     def __init__(self, folder: Path) -> None:
-        from otio_v2a_engine.vta_ldm.config import EncoderSettings
-        from otio_v2a_engine.vta_ldm.encoders.cavp import CavpEncoder
-
         self._sound = load("cavp", folder)
         settings = EncoderSettings(kind="cavp", feature_dim=512, image_size=_SIZE, frame_rate=_RATE)
-        encoder = CavpEncoder(settings)
+        self._picture = build_encoder(settings, {}).eval().requires_grad_(False)
         path = folder / "cavp.safetensors"
         tensors = {key: value for key, value in load_file(path).items() if key.startswith(_PICTURE)}
         try:
-            encoder.load_published(tensors)
-        except (RuntimeError, KeyError) as error:
+            self._picture.load_state_dict(tensors)
+        except RuntimeError as error:
             raise WeightsError(f"{path} does not hold the picture half of cavp: {error}") from error
-        self._picture = encoder.eval().requires_grad_(False)
 
     def picture(self, path: Path, *, longest_s: float) -> Floats:
         """Features of a movie."""

@@ -151,5 +151,7 @@ def tile_flow(motion: Floats, strength: Floats) -> TileFlow | None:
     What begins between two frames is first seen in the later one: row k stands for the middle between k - 1 and k.
     """
     times = (np.arange(len(motion)) - 0.5) / float(RATE)
-    at = np.interp(times, np.arange(len(strength)) * HOP / SAMPLE_RATE, strength) if len(strength) else times * 0
-    return tile_correlation(motion, at)
+    if not len(strength):
+        return None
+    at = np.interp(times, np.arange(len(strength)) * HOP / SAMPLE_RATE, strength)
+    return tile_correlation(motion, np.asarray(at, np.float64))

@@ -309,15 +309,14 @@ class _Experiment:
         away = torch.roll(torch.arange(n), n // 2)  # clips of one scene are neighbours
         half = batch.features.shape[1] // 2
 
-        def moved(part: Tensor | None, how: str) -> Tensor | None:
-            if part is None:
-                return None
+        def moved(part: Tensor, how: str) -> Tensor:
             return part[away] if how == "other" else torch.roll(part, half, 1)
 
         asked = {"": batch}
         for name, how in (("picture", "other"), ("timing", "late")):
-            asked[name] = replace(batch, features=moved(batch.features, how), flow=moved(batch.flow, how))
-        if variant.text:
+            flow = None if batch.flow is None else moved(batch.flow, how)
+            asked[name] = replace(batch, features=moved(batch.features, how), flow=flow)
+        if batch.text is not None:
             asked["caption"] = replace(batch, text=moved(batch.text, "other"))
         losses = {name: np.zeros(n) for name in asked}
         levels = range(60, 1000, 110)
@@ -325,7 +324,7 @@ class _Experiment:
             generator = torch.Generator().manual_seed(t)
             noise = torch.randn(latents.shape, generator=generator)
             for name, given in asked.items():
-                for rows in torch.arange(n).split(32):
+                for rows in torch.tensor_split(torch.arange(n), -(-n // 32)):
                     part = replace(
                         given,
                         features=given.features[rows],

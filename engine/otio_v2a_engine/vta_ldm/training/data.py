@@ -228,8 +228,15 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        moved = {key: value.to(device) for key, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        return replace(
+            self,
+            mel=self.mel.to(device),
+            features=self.features.to(device),
+            text=None if self.text is None else self.text.to(device),
+            flow=None if self.flow is None else self.flow.to(device),
+            drop=self.drop.to(device),
+            t=self.t.to(device),
+        )
 
 
 def concatenated(first: Example, second: Example, rng: np.random.Generator) -> Example:

@@ -186,7 +186,8 @@ def small_text(clip: SmallClip) -> Floats:
     bag = np.zeros(len(_NAMES), np.float32)
     for name in clip.kinds:
         bag[_NAMES.index(name)] = 1.0
-    return _projected(bag[None], "text")[0] * np.float32(np.sqrt(len(_NAMES)))
+    embedding: Floats = _projected(bag[None], "text")[0] * np.float32(np.sqrt(len(_NAMES)))
+    return embedding
 
 
 def small_scores(clip: SmallClip, sound: Floats) -> tuple[float | None, float | None]:

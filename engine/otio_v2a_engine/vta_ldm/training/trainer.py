@@ -61,7 +61,8 @@ class Objective(nn.Module):
             drop_text=None if text is None else batch.drop,
         )
         predicted = self.model(noisy, batch.t, condition)
-        return (predicted.float() - wanted).square().mean((1, 2, 3))
+        error: Tensor = (predicted.float() - wanted).square().mean((1, 2, 3))
+        return error
 
     def forward(self, latents: Tensor, noise: Tensor, batch: Batch) -> Tensor:
         """The training loss, a scalar."""
@@ -186,7 +187,7 @@ def _draw(vae: AutoencoderKL, batch: Batch, *, scale: float) -> tuple[Tensor, Te
 
 def _check(model: VtaLdmModel, data: PreparedSet) -> None:
     first, config = data[0], model.config
-    wanted = {
+    wanted: dict[str, tuple[tuple[int, ...] | None, tuple[int, ...]]] = {
         "mel": (first.mel.shape, (config.mel_frames, config.mel.n_mels)),
         "features": (first.features.shape[1:], (config.encoder.feature_dim,)),
     }
