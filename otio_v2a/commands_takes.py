@@ -45,18 +45,18 @@ def takes_adjust(args: argparse.Namespace) -> int:
 
 def takes_redo(args: argparse.Namespace) -> int:
     """`otio-v2a takes redo TIMELINE --from TC --to TC`."""
-    from otio_v2a import regions
     from otio_v2a.console import choose_view
+    from otio_v2a.regions import Wish, redo
 
     with choose_view(as_json=False, quiet=False) as view:
-        made = regions.redo(
+        made = redo(
             args.timeline,
             start=args.start,
             stop=args.stop,
             number=args.number,
             clip=args.clip,
             role=_role(args),
-            wish=regions.Wish(text=args.prompt, negative_text=args.negative, seed=args.seed, device=args.device),
+            wish=Wish(text=args.prompt, negative_text=args.negative, seed=args.seed, device=args.device),
             on_event=view.on_event,
         )
     print(f"take {made.number} of {made.clip_name} ({made.role}) is take {made.made_from} with {made.words} anew")

@@ -48,14 +48,13 @@ def test_a_handle_lies_before_the_clip(sound):
 @pytest.mark.parametrize("nudge_s", [Fraction(1, 25), Fraction(-1001, 24000)])
 def test_a_nudge_and_fades_sound_as_they_will_be_written(sound, nudge_s):
     adjustment = Adjustment(nudge_s=nudge_s, fade_in_s=Fraction(1, 10))
-    stem = StemSound(Role.FX, sound(np.full(2 * RATE, 0.5)), start_s=Fraction(-1, 2), adjustment=adjustment)
+    start_s = Fraction(-1, 2) + nudge_s
+    stem = StemSound(Role.FX, sound(np.full(2 * RATE, 0.5)), start_s=start_s, adjustment=adjustment)
     block = mixer_of(stem).read(0, RATE)[0]
     assert abs(block[0]) < 0.001
     assert block[2400] == pytest.approx(0.5 * np.sin(np.pi / 4), abs=1e-3)
     assert block[4800:47000] == pytest.approx(0.5)
-    stem = StemSound(
-        Role.FX, sound(clicks(2 * RATE, 24000 + 9600)), Fraction(-1, 2), adjustment=Adjustment(nudge_s=nudge_s)
-    )
+    stem = StemSound(Role.FX, sound(clicks(2 * RATE, 24000 + 9600)), start_s=start_s)
     assert positions(mixer_of(stem).read(0, RATE)) == [9600 + round(nudge_s * RATE)]
 
 

@@ -15,7 +15,7 @@ Draw = Callable[[QPainter, QColor], None]
 
 def icon(name: str) -> QIcon:
     """A sign by name: play, pause, stop, back, to_start, to_end, step, step_back, loop, star, star_empty, more, drop,
-    tick, region."""
+    tick, none, region."""
     return QIcon(_Engine(_SIGNS[name]))
 
 
@@ -167,7 +167,14 @@ def _region(painter: QPainter, colour: QColor) -> None:
     painter.drawRect(QRectF(-4.5, -5, 9, 10))
 
 
+def _none(painter: QPainter, colour: QColor) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(theme.EDGE), 1.2))
+    painter.drawEllipse(QPointF(0, 0), 3.2, 3.2)
+
+
 _SIGNS: dict[str, Draw] = {
+    "none": _none,
     "play": _play,
     "pause": _pause,
     "stop": _stop,

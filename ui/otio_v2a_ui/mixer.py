@@ -127,14 +127,14 @@ class StemMixer:
         return block
 
     def _part(self, index: int) -> tuple[Part, int]:
-        """The file over the clip's samples with its nudge and fades, and its own rate."""
+        """The file over the clip's samples with its fades, and its own rate."""
         known = self._parts.get(index)
         if known is None:
             stem = self._stems[index]
             rate = _rate_of(stem)
             n_samples = round(self.n_samples * rate / self.sample_rate)
             fade_in, fade_out = stem.adjustment.fades(0, n_samples, sample_rate=rate)
-            offset = -position(stem.start_s, rate) - stem.adjustment.nudge_samples(rate)
+            offset = -position(stem.start_s, rate)
             known = self._parts[index] = (
                 Part(stem.path, offset=offset, start=0, stop=n_samples, fade_in=fade_in, fade_out=fade_out),
                 rate,

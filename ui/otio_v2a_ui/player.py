@@ -25,13 +25,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from otio_v2a.loudness import Loudness, measure_file
+from otio_v2a.loudness import Loudness
 from otio_v2a.timecode import seconds_of_day
 from otio_v2a_engine.contract import Role
 from otio_v2a_ui import theme
 from otio_v2a_ui.audio import AudioEngine
 from otio_v2a_ui.icons import icon
 from otio_v2a_ui.lanes import LaneHeader, SpectrumHeader
+from otio_v2a_ui.metering import Meter
 from otio_v2a_ui.mixer import Levels, StemMixer
 from otio_v2a_ui.peaks import Analyst
 from otio_v2a_ui.pictures import PictureFeed
@@ -131,7 +132,6 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
     picture_shown = Signal(float, float)
     _picture_ready = Signal(int)
     _picture_failed = Signal(str)
-    _measured = Signal(object)
 
     def __init__(
         self,
@@ -144,7 +144,8 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
         super().__init__(parent)
         self._owns_analyst = analyst is None
         self.analyst = analyst or Analyst()
-        self._meter = Analyst(work=_measure)
+        self._meter = Meter(self)
+        self._meter.measured.connect(lambda *_: self._trim())
         self.levels = Levels()
         self.axis = TimeAxis(self)
         self._engine = AudioEngine(make_sink=make_sink, parent=self)
@@ -165,7 +166,6 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
         self._timer.timeout.connect(self._tick)
         self._picture_ready.connect(self._ready, Qt.ConnectionType.QueuedConnection)
         self._picture_failed.connect(self._fail, Qt.ConnectionType.QueuedConnection)
-        self._measured.connect(self._match, Qt.ConnectionType.QueuedConnection)
         self._region: tuple[float, float] | None = None
         self.axis.changed.connect(self._mark)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -447,13 +447,11 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
                 known = [self._meter.get(path) for path in (reference, stem.path)]
                 if known[0] is None or known[1] is None:
                     for path in (reference, stem.path):
-                        self._meter.ask(path, lambda _: self._measured.emit(None))
+                        if self._meter.get(path) is None:
+                            self._meter.ask(path)
                     continue
                 trims[stem.role] = matching_gain_db(known[0], known[1])
         self.levels.set_trims_db(trims)
-
-    def _match(self, _: object) -> None:
-        self._trim()
 
     # Widgets
 
@@ -691,15 +689,6 @@ def matching_gain_db(reference: Loudness, other: Loudness) -> float:
 def _same_view(a: PlayerClip, b: PlayerClip) -> bool:
     """Whether two differ in what is heard alone."""
     return replace(a, stems=(), onsets_s=()) == replace(b, stems=(), onsets_s=())
-
-
-def _measure(path: Path, *, cancelled: Callable[[], bool]) -> Loudness:
-    from otio_v2a.errors import StemError
-
-    try:
-        return measure_file(path)
-    except StemError as error:
-        raise OSError(str(error)) from error
 
 
 def _button(sign: str, tip: str, pressed: Callable[[], Any] | None) -> QToolButton:

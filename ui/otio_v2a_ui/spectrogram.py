@@ -28,7 +28,7 @@ class SpectrogramView(SoundStrip):
         self.say(painter, rect)
         if self.picture is None or self.stem is None:
             return
-        moved = float(self.stem.start_s) + float(self.stem.adjustment.nudge_s)
+        moved = float(self.stem.start_s)
         ratio = self.devicePixelRatioF()
         size = max(1, round(rect.width() * ratio)), max(1, round(rect.height() * ratio))
         first_s, last_s = self.axis.first_s, self.axis.last_s

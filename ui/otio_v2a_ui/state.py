@@ -165,7 +165,7 @@ class StemSound:
         start_s: where the file's first sample lies in clip time; negative with handles.
         gain_db: gain to play it with.
         number: the take it is of.
-        adjustment: gain, fades and nudge that play with it; its gain is in `gain_db` already.
+        adjustment: gain, fades and nudge that play with it; its gain is in `gain_db`, its nudge in `start_s` already.
     """
 
     role: Role

@@ -137,7 +137,7 @@ def heard_columns(
 
     Outside of the clip there is nothing.
     """
-    moved = float(stem.start_s) + float(stem.adjustment.nudge_s)
+    moved = float(stem.start_s)
     columns = peaks.columns(range_s[0] - moved, range_s[1] - moved, n)
     at = np.linspace(range_s[0], range_s[1], n, endpoint=False) + (range_s[1] - range_s[0]) / n / 2
     gain = np.full(n, 10 ** (stem.gain_db / 20))
