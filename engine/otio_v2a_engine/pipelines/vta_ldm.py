@@ -34,14 +34,18 @@ from otio_v2a_engine.contract import (
     UnsupportedRequest,
 )
 from otio_v2a_engine.frames import probe
+from otio_v2a_engine.lengths import position
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.stereo import to_stereo
+from otio_v2a_engine.saliency import Saliency, spans_of
 from otio_v2a_engine.specs import VTA_LDM
 from otio_v2a_engine.vta_ldm import samplers
 from otio_v2a_engine.vta_ldm.checkpoint import KIND, Checkpoint, read_checkpoint
 from otio_v2a_engine.vta_ldm.flow import FLOW_SIDE, FLOW_STEP_S, flow_features
 from otio_v2a_engine.vta_ldm.guidance import Guidance, Seen, guided, guided_velocity
 from otio_v2a_engine.vta_ldm.looking import frame_times, look, published_frame_times
+from otio_v2a_engine.vta_ldm.model import Condition
+from otio_v2a_engine.vta_ldm.saliency import frame_maps
 from otio_v2a_engine.vta_ldm.vae import decode_latents
 from otio_v2a_engine.vta_ldm.vocoder import to_waveform
 from otio_v2a_engine.weight_folders import find_folder
@@ -98,26 +102,13 @@ class RenderOptions:
             n_steps=sampling.steps or default_steps,
             guidance=Guidance(
                 picture=picture,
-                text=_number(sampling, "guidance-text", default=picture, largest=50),
-                rescale=_number(sampling, "rescale", default=0.0, largest=1),
+                text=sampling.number("guidance-text", default=picture, largest=50),
+                rescale=sampling.number("rescale", default=0.0, largest=1),
             ),
             dtype=dtype,
             channels_last=sampling.option("channels-last") is not None,
             compiled=sampling.option("compile") is not None,
         )
-
-
-def _number(sampling: Sampling, name: str, *, default: float, largest: float) -> float:
-    text = sampling.option(name)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= largest:
-        raise UnsupportedRequest(f"engine {VTA_LDM.info.name}: {name} is a number from 0 to {largest:g}, not {text!r}")
-    return value
 
 
 class VtaLdmEngine:
@@ -200,6 +191,39 @@ class VtaLdmEngine:
         takes = [self._finish(sound, request, options) for sound in sounds]
         check(total, "done")
         return takes
+
+    def explain(
+        self, request: RenderRequest, *, n_spans: int, on_stage: Callable[[str], None] = lambda _: None
+    ) -> Saliency:
+        """Where the model looks while it makes the sound of each span; see `explaining.Explains`."""
+        self.info.check(request)
+        options = RenderOptions.of(request.sampling, device=self._device.type)
+        self._place(options)
+        checkpoint = self._checkpoint
+        spans_s = spans_of(request.duration_s, n_spans)
+        with torch.no_grad():
+            on_stage("making the sound")
+            seen = self.see(request, options).to(checkpoint.model.projection.weight.dtype)
+            latents = self._sample(seen, [request.seed], options, on_step=lambda _: None)
+        on_stage("following it back to the picture")
+        times_s = self._times(request, options)
+        fresh = tuple(dict.fromkeys(times_s))
+        rate = Fraction(checkpoint.config.latent_frames) / checkpoint.config.window_s
+
+        def condition_of(features: Tensor) -> Condition:
+            return checkpoint.model.encode_condition(features, text=seen.text, flow=seen.flow)
+
+        maps = frame_maps(
+            checkpoint.model,
+            checkpoint.encoder,
+            frames=look(request.picture, fresh, checkpoint.encoder.settings).to(self._device),
+            shown=[fresh.index(time) for time in times_s],
+            latents=latents,
+            spans=[_latent_span(span_s, rate) for span_s in spans_s],
+            condition_of=condition_of,
+            generator=torch.Generator().manual_seed(request.seed),
+        )
+        return Saliency(times_s=fresh, spans_s=spans_s, maps=maps, is_square=True)
 
     def see(self, request: RenderRequest, options: RenderOptions) -> Seen:
         """What the denoiser is told of a request: features, flow and sentences."""
@@ -332,6 +356,12 @@ class VtaLdmEngine:
         if options.compiled:
             checkpoint.model.unet.compile()
         self._loaded = wanted
+
+
+def _latent_span(span_s: tuple[Fraction, Fraction], rate: Fraction) -> tuple[int, int]:
+    """Latent frames of a span of sound, at least one."""
+    start = position(span_s[0], rate)
+    return start, max(position(span_s[1], rate), start + 1)
 
 
 def _stamp(path: str) -> tuple[int, int]:
