@@ -5,6 +5,7 @@ prompts -> sentence embeddings -----+-> flow, n steps with guidance -> log-mel -
 seed ---> noise --------------------+
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,7 @@ from otio_v2a_engine.conditioning import SentenceEncoder, see
 from otio_v2a_engine.contract import (
     Cancelled,
     EngineInfo,
+    EngineWarning,
     Picture,
     Progress,
     RenderedAudio,
@@ -36,6 +38,7 @@ from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
+from otio_v2a_engine.reach import Reach
 from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.weights import Weights, read_weights
 
@@ -98,6 +101,7 @@ class SmallEngine:
         for model in (self._encoder, self._flow, self._vocoder):
             model.eval().requires_grad_(False).to(self._device)
         self._sentences = SentenceEncoder()
+        self._reach = Reach(self._sentences)
         self._latent = config.latent
 
     @property
@@ -118,6 +122,8 @@ class SmallEngine:
     ) -> RenderedAudio:
         """Render one window; see `contract.Engine`."""
         self.info.check(request)
+        for words in self._reach.warnings(request.prompt):
+            warnings.warn(words, EngineWarning, stacklevel=2)
         n_steps = request.sampling.steps or self.info.default_steps
         total = n_steps + 2
 

@@ -1,0 +1,173 @@
+"""Owns how far a prompt lies from what the engine `small` learned, and what comes nearest. Renders nothing.
+
+Every phrase of a prompt is compared with the captions of the training vocabulary in the sentence space. Embeddings of
+the captions ship in a file beside this module; when the captions or the sentence encoder are others, they are computed
+once and kept in the user's cache.
+
+    python -m otio_v2a_engine.reach      writes the shipped file anew
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from otio_v2a_engine.conditioning import SentenceEncoder, sentence_folder
+from otio_v2a_engine.contract import PromptSpec, Role
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, LOOPS, STEPS
+
+__all__ = ["FAR", "Reach", "phrases"]
+
+FAR = 0.5
+"""Cosine to the nearest caption below which a phrase is far; measured in docs/prompts.md."""
+_VERY_FAR = 0.4
+_SHOWN = 3
+_SHIPPED = Path(__file__).with_name("captions.safetensors")
+_SAMPLE = 2**18  # bytes of the encoder's file that go into the key, at both ends
+_PREFIX = re.compile(r"^(?:the |a )?(?:sounds?|noises?) of ", re.I)
+
+
+def phrases(text: str) -> list[str]:
+    """The sounds that a prompt names one by one."""
+    parts = re.split(r"\s*[,;\n]\s*|\s+and\s+|\s+with\s+", text.strip())
+    return [phrase for part in parts if (phrase := _PREFIX.sub("", part).strip(" ."))]
+
+
+class Reach:
+    """The captions of a role's training data, and how near a phrase is to them.
+
+    Args:
+        encoder: shared with the engine, so that each sentence is computed once.
+        shipped: file of embeddings that came with the package.
+        cache: folder for embeddings that did not.
+    """
+
+    def __init__(self, encoder: SentenceEncoder, *, shipped: Path = _SHIPPED, cache: Path | None = None) -> None:
+        self._encoder = encoder
+        self._shipped = shipped
+        self._cache = cache
+        self._tables: dict[Role, tuple[tuple[str, ...], Tensor]] | None = None
+
+    def nearest(self, phrase: str, role: Role) -> list[tuple[str, float]]:
+        """Captions of different kinds nearest to a phrase, with their cosine, nearest first."""
+        captions, table = self._table(role)
+        likeness = (self._encoder.embed([phrase]) @ table.T)[0]
+        found: dict[str, tuple[str, float]] = {}
+        kinds = _kind_of()
+        for index in likeness.argsort(descending=True).tolist():
+            found.setdefault(kinds[captions[index]], (captions[index], float(likeness[index])))
+            if len(found) == _SHOWN:
+                break
+        return list(found.values())
+
+    def warnings(self, prompt: PromptSpec) -> tuple[str, ...]:
+        """What to tell the user of the phrases that are far from everything known, each with what comes nearest."""
+        told = []
+        # A phrase may be cut wrongly, "salt and pepper mill": where the whole is near, only a very far part is named.
+        limit = FAR if self._likeness(prompt.text) < FAR else _VERY_FAR
+        for phrase in phrases(prompt.text):
+            if self._likeness(phrase) < limit:
+                near = self.nearest(phrase, prompt.role)
+                names = ", ".join(f'"{caption}"' for caption, _ in near)
+                told.append(
+                    f'"{phrase}" is far from what this engine has learned (likeness {near[0][1]:.2f} of 1); '
+                    f"the nearest it can do: {names}"
+                )
+        return tuple(told)
+
+    def _likeness(self, phrase: str) -> float:
+        """Cosine to the nearest caption of any role: rain among the effects is odd, but not unknown."""
+        return max(self.nearest(phrase, role)[0][1] for role in (Role.FX, Role.AMB))
+
+    def _table(self, role: Role) -> tuple[tuple[str, ...], Tensor]:
+        if self._tables is None:
+            captions = {role: _captions(role) for role in (Role.FX, Role.AMB)}
+            everything = [caption for words in captions.values() for caption in words]
+            both = self._embeddings(everything).split([len(words) for words in captions.values()])
+            self._tables = {role: (captions[role], part) for role, part in zip(captions, both, strict=True)}
+        return self._tables[Role.AMB if role is Role.AMB else Role.FX]
+
+    def _embeddings(self, captions: Sequence[str]) -> Tensor:
+        key = _key(captions)
+        cached = (self._cache or _cache_folder()) / f"captions-{key[:24]}.safetensors"
+        for path in (self._shipped, cached):
+            known = _read(path, key=key, count=len(captions))
+            if known is not None:
+                return known
+        made = self._encoder.embed(captions)
+        with suppress(OSError):  # a cache is a convenience: the next start computes them again
+            _write(cached, made, key=key)
+        return made
+
+
+def _captions(role: Role) -> tuple[str, ...]:
+    kinds = AMBIENCES if role is Role.AMB else (*STEPS, *HITS, *LOOPS)
+    return tuple(dict.fromkeys(caption for kind in kinds for caption in kind.captions))
+
+
+def _kind_of() -> dict[str, str]:
+    kinds = (*AMBIENCES, *STEPS, *HITS, *LOOPS)
+    return {caption: kind.name for kind in kinds for caption in kind.captions}
+
+
+def _key(captions: Sequence[str]) -> str:
+    """Changes with the captions and with the sentence encoder's weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    with (sentence_folder() / "model.safetensors").open("rb") as file:
+        digest.update(file.read(_SAMPLE))
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _SAMPLE))
+        digest.update(file.read())
+    digest.update("\n".join((str(size), *captions)).encode())
+    return digest.hexdigest()
+
+
+def _read(path: Path, *, key: str, count: int) -> Tensor | None:
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("key") != key:
+                return None
+            table: Tensor = file.get_tensor("captions").float()
+    except (OSError, SafetensorError, KeyError):
+        return None
+    return table if table.shape == (count, 384) else None
+
+
+def _write(path: Path, table: Tensor, *, key: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(handle)
+    try:
+        save_file({"captions": table.to(torch.float16).contiguous()}, name, metadata={"key": key})
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _cache_folder() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    try:
+        base = Path(root) if root else Path.home() / ".cache"
+    except RuntimeError:  # a service account without a home
+        base = Path(tempfile.gettempdir())
+    return base / "otio-v2a" / "captions"
+
+
+def _main() -> None:
+    captions = [caption for role in (Role.FX, Role.AMB) for caption in _captions(role)]
+    _write(_SHIPPED, SentenceEncoder().embed(captions), key=_key(captions))
+
+
+if __name__ == "__main__":
+    _main()
