@@ -98,6 +98,7 @@ class EnginesPage(QWidget):  # type: ignore[misc]
         self.progress.hide()
         self.message = QLabel()
         self.message.setWordWrap(True)
+        self.message.hide()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
     def _lay_out(self) -> None:
@@ -402,6 +403,7 @@ class EnginesPage(QWidget):  # type: ignore[misc]
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.message.setText(text)
+        self.message.setVisible(bool(text))
         polish(self.message, "bad", bad)
 
 

@@ -104,6 +104,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         self.progress.setAccessibleName(self.tr("Progress"))
         self.message = QLabel()
         self.message.setWordWrap(True)
+        self.message.hide()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reveal = QPushButton(self.tr("Show in File &Manager"))
         self.copy = QPushButton(self.tr("Copy &Report"))
@@ -163,6 +164,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         column.addSpacing(8)
         column.addWidget(self.losses_head)
         column.addWidget(self.losses, 1)
+        column.addStretch(0)
         column.addWidget(self.message)
         column.addWidget(self.progress)
         column.addLayout(buttons)
@@ -269,6 +271,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         else:
             self.losses_head.setText(self.tr("Nothing is lost: {host} carries all of this cut.").format(host=host))
         polish(self.losses_head, "bad", bool(fatal))
+        self.losses.setVisible(bool(losses))
         for loss in (*fatal, *(loss for loss in losses if not loss.fatal))[:_MOST_LOSSES]:
             item = QListWidgetItem(str(loss))
             item.setToolTip(str(loss))
@@ -347,6 +350,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.message.setText(text)
+        self.message.setVisible(bool(text))
         polish(self.message, "bad", bad)
 
     # The report

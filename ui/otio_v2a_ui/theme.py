@@ -222,6 +222,13 @@ QCheckBox {{ spacing: 8px; }}
 QCheckBox::indicator {{ width: 12px; height: 12px; border: 1px solid {FAINT}; border-radius: 3px; background: {WELL}; }}
 QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; }}
 QCheckBox::indicator:indeterminate {{ background: {SELECTED}; border-color: {ACCENT}; }}
+QRadioButton {{ spacing: 8px; }}
+QRadioButton::indicator {{
+    width: 12px; height: 12px; border: 1px solid {FAINT}; border-radius: 7px; background: {WELL};
+}}
+QRadioButton::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; }}
+QRadioButton:focus {{ color: {ACCENT}; }}
+QListWidget::item {{ padding: 4px 8px; }}
 QCheckBox:focus {{ color: {ACCENT}; }}
 QLabel[changed="true"] {{ color: {ACCENT}; }}
 """
