@@ -32,6 +32,7 @@ from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_ui import records
 from otio_v2a_ui.folders import state_folder
 from otio_v2a_ui.journal import Journal, journal_path
+from otio_v2a_ui.relinks import load_relinks
 from otio_v2a_ui.snapshot import Snapshot
 from otio_v2a_ui.state import ClipPrompt, ClipRow, PlayerClip, QueueState, StemSound, TakeRow, status_of
 from otio_v2a_ui.take_book import Key, Measures, TakeBook
@@ -130,7 +131,10 @@ class Document:
             CutError: it cannot be read, or another panel has it open.
         """
         path = Path(path).absolute()
-        cut = timeline.read(path, options=read or ReadOptions())
+        state = state or state_folder()
+        options = read or ReadOptions()
+        relinks = (*options.relinks, *load_relinks(path, folder=state))
+        cut = timeline.read(path, options=replace(options, relinks=relinks))
         out = generate.default_out(cut.path)
         earlier = cut.timeline
         if out.resolve() != cut.path.resolve() and out.is_file():
@@ -138,7 +142,7 @@ class Document:
                 earlier = loading.load(out)[0]
             except CutError as error:
                 cut = replace(cut, notes=(*cut.notes, f"earlier work cannot be read: {error}"))
-        journal = Journal(journal_path(path, folder=state or state_folder()), cut=path)
+        journal = Journal(journal_path(path, folder=state), cut=path)
         return cls(cut, out=out, journal=journal, earlier=earlier)
 
     def close(self) -> None:
