@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["declick", "join", "match_gain_db", "polarity"]
+__all__ = ["declick", "join", "limit", "match_gain_db", "polarity", "slew_s"]
 
 Sound = npt.NDArray[np.float32]
 """`(channels, samples)`"""
@@ -26,7 +26,14 @@ _SILENCE = 1e-8
 _HOP_S = 0.05
 _STEP_DB = 0.5
 """Change of level per hop that stays below notice; the bound that joins are held to is 1 dB."""
+_SLEW_DB = 0.4
+"""Change of level per hop that a seam is planned with: a steady noise moves by half a dB on top of it."""
+_LARGEST_STEP_DB = 0.8
+"""A place and length of a fade that change the level faster are only taken when there is no other."""
 _LARGEST_MATCH_DB = 6.0
+"""Ambience and music are brought this much closer, even where a fade alone would do."""
+_LARGEST_DIFFERENCE_DB = 24.0
+"""Difference of two windows up to which their seam keeps its bound."""
 _CEILING = 0.999
 
 
@@ -51,17 +58,27 @@ def polarity(before: Sound, after: Sound) -> int:
     return -1 if float(np.vdot(before, after)) < 0 else 1
 
 
-def match_gain_db(before: Sound, after: Sound, *, sample_rate: int, peak: float) -> float:
-    """Gain in dB that brings `after` to the level of `before`, within limits and below full scale.
+def match_gain_db(before: Sound, after: Sound, *, sample_rate: int, peak: float, sparse: bool) -> float:
+    """Gain in dB for the start of `after`, so that a fade over the overlap need not change the level too fast.
 
-    `peak` is the largest magnitude of all that the gain will be applied to.
+    A second's fade carries 8 dB without being noticed: what two windows differ by beyond that, up to 24 dB, is left
+    to the gain, and to its slow release (`slew_s`). Steady sounds are matched by up to 6 dB in any case, as far as
+    `peak`, the largest magnitude that the gain will be applied to, leaves room; with more, `limit` is called for.
     """
     levels = [float(_levels(_cells(_power(sound), sample_rate))) for sound in (before, after)]
     if min(levels) < 10 * _SILENCE:
         return 0.0
-    gain_db = 10 * float(np.log10(levels[0] / levels[1]))
-    room_db = 20 * float(np.log10(_CEILING / max(peak, 1e-9)))
-    return min(max(-_LARGEST_MATCH_DB, min(_LARGEST_MATCH_DB, gain_db)), max(0.0, room_db))
+    difference_db = 10 * float(np.log10(levels[0] / levels[1]))
+    apart_db = abs(difference_db)
+    room_db = 20 * float(np.log10(_CEILING / max(peak, 1e-9))) if difference_db > 0 else apart_db
+    wanted_db = 0.0 if sparse else min(apart_db, _LARGEST_MATCH_DB, room_db)
+    needed_db = min(apart_db, _LARGEST_DIFFERENCE_DB) - _SLEW_DB * before.shape[1] / (_HOP_S * sample_rate)
+    return float(np.copysign(max(0.0, wanted_db, needed_db), difference_db))
+
+
+def slew_s(gain_db: float) -> float:
+    """Seconds in which a gain goes back to nothing without being noticed."""
+    return abs(gain_db) / _SLEW_DB * _HOP_S
 
 
 def declick(before: Sound, after: Sound) -> Sound:
@@ -97,7 +114,7 @@ def join(before: Sound, after: Sound, *, sample_rate: int, sparse: bool) -> Soun
     trend = l1 ** (1 - straight) * l2**straight / (a**2 * l1 + b**2 * l2)
     gain = np.sqrt(apart / together) * np.sqrt(np.maximum(trend, 1 / 64))
     faded = gain * (a * before[:, start:stop] + b * after[:, start:stop])
-    joined = np.concatenate([before[:, :start], _limit(faded, sample_rate), after[:, stop:]], axis=1)
+    joined = np.concatenate([before[:, :start], limit(faded, sample_rate), after[:, stop:]], axis=1)
     return joined.astype(np.float32)
 
 
@@ -120,6 +137,7 @@ def _place(powers: tuple[_Signal, _Signal], cross: _Signal, *, sample_rate: int,
         cost = (
             costs.loudness * 10 * np.log10(np.mean(q1 + q2, axis=1) + _SILENCE)
             + costs.step * np.maximum(0.0, step_db - _STEP_DB)
+            + 10 * costs.step * np.maximum(0.0, step_db - _LARGEST_STEP_DB)
             + costs.cancellation * np.maximum(0.0, 10 * np.log10((apart / together).max(axis=1)) - 1)
             - costs.brevity * np.log2(length)
         )
@@ -159,8 +177,8 @@ def _curve(n: int) -> _Signal:
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 1) / (n + 1)))
 
 
-def _limit(sound: _Signal, sample_rate: int) -> _Signal:
-    """Keep a fade below full scale by gain that moves slowly, not by clipping."""
+def limit(sound: _Signal, sample_rate: int) -> _Signal:
+    """Keep a sound `(channels, n)` below full scale by gain that moves slowly, not by clipping."""
     needed = np.minimum(1.0, _CEILING / np.maximum(np.abs(sound).max(axis=0), 1e-9))
     if needed.min() >= 1.0:
         return sound

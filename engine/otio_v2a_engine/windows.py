@@ -14,7 +14,7 @@ from math import ceil
 import numpy as np
 
 from otio_v2a_engine.contract import Cancelled, Engine, EngineError, Progress, RenderRequest, Role, VisualEvent
-from otio_v2a_engine.joining import Sound, declick, join, match_gain_db, polarity
+from otio_v2a_engine.joining import Sound, declick, join, limit, match_gain_db, polarity, slew_s
 from otio_v2a_engine.lengths import position
 
 __all__ = ["Window", "plan_windows", "render_long", "window_seed"]
@@ -137,18 +137,25 @@ def _continue(kept: Sound, sound: Sound, window: Window, *, sample_rate: int, sp
     n = window.overlap
     if window.at_cut:
         return np.concatenate([declick(kept, sound[:, :n]), sound[:, n:]], axis=1)
-    if not sparse:
-        sound = _matched(kept, sound, overlap=n, sample_rate=sample_rate)
+    sound = _matched(kept, sound, overlap=n, sample_rate=sample_rate, sparse=sparse)
     sound = sound * np.float32(polarity(kept, sound[:, :n]))
     return np.concatenate([join(kept, sound[:, :n], sample_rate=sample_rate, sparse=sparse), sound[:, n:]], axis=1)
 
 
-def _matched(kept: Sound, sound: Sound, *, overlap: int, sample_rate: int) -> Sound:
-    """The window brought to the level before it, and back to its own by its end, so that nothing adds up."""
+def _matched(kept: Sound, sound: Sound, *, overlap: int, sample_rate: int, sparse: bool) -> Sound:
+    """The window brought closer to the level before it, and back to its own, so that nothing adds up.
+
+    Steady sounds take until the window's end for that; effects and dialogue no longer than they must, because every
+    event has a level of its own.
+    """
     peak = float(np.abs(sound).max())
-    gain_db = match_gain_db(kept, sound[:, :overlap], sample_rate=sample_rate, peak=peak)
-    release = np.interp(np.arange(sound.shape[1]), [overlap, sound.shape[1] - 1], [gain_db, 0.0])
-    return np.asarray(sound * 10 ** (release / 20), dtype=np.float32)
+    gain_db = match_gain_db(kept, sound[:, :overlap], sample_rate=sample_rate, peak=peak, sparse=sparse)
+    if gain_db == 0:
+        return sound
+    end = sound.shape[1] - 1
+    released = min(end, overlap + round(slew_s(gain_db) * sample_rate)) if sparse else end
+    release_db = np.interp(np.arange(sound.shape[1]), [overlap, released], [gain_db, 0.0])
+    return np.asarray(limit(sound * 10 ** (release_db / 20), sample_rate), dtype=np.float32)
 
 
 def _window_request(request: RenderRequest, window: Window, index: int) -> RenderRequest:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from otio_v2a_engine.joining import declick, join, match_gain_db, polarity
+from otio_v2a_engine.joining import declick, join, match_gain_db, polarity, slew_s
 
 RATE = 48000
 
@@ -100,5 +100,28 @@ def test_polarity_brings_two_sounds_closer() -> None:
 )
 def test_levels_are_matched_within_limits_and_below_full_scale(factor: float, peak: float, gain_db: float) -> None:
     before = noise(1, level=0.05)
-    gain = match_gain_db(before, before * np.float32(factor), sample_rate=RATE, peak=peak)
+    gain = match_gain_db(before, before * np.float32(factor), sample_rate=RATE, peak=peak, sparse=False)
     assert gain == pytest.approx(gain_db, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("difference_db", "gain_db"), [(0, 0), (7.9, 0), (-7.9, 0), (12, 4), (-12, -4), (24, 16), (-24, -16), (40, 16)]
+)
+def test_effects_are_matched_by_what_a_fade_cannot_carry_and_no_more(difference_db: float, gain_db: float) -> None:
+    before = noise(1, level=0.05)
+    after = before * np.float32(10 ** (-difference_db / 20))
+    gain = match_gain_db(before, after, sample_rate=RATE, peak=1.0, sparse=True)
+    assert gain == pytest.approx(gain_db, abs=0.02)
+    assert slew_s(gain) == pytest.approx(abs(gain_db) / 8, abs=0.01)
+
+
+def test_a_short_overlap_leaves_more_to_the_gain() -> None:
+    before = noise(1, n=RATE // 4, level=0.05)
+    after = before * np.float32(10 ** (-12 / 20))
+    assert match_gain_db(before, after, sample_rate=RATE, peak=1.0, sparse=True) == pytest.approx(10, abs=0.05)
+
+
+def test_silence_is_not_lifted_to_what_came_before() -> None:
+    before = noise(1, level=0.05)
+    for sparse in (True, False):
+        assert match_gain_db(before, np.zeros_like(before), sample_rate=RATE, peak=0, sparse=sparse) == 0

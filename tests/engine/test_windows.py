@@ -4,7 +4,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,63 @@ def test_seams_have_no_step_and_no_click(role: Role, synthesis: Synthesis, large
         seams = measure_seams(sound_of(SynthEngine(synthesis), request), plan_windows(request, max_window_s=MAX_S))
         assert seams.step_db <= largest_step_db
         assert seams.kink <= 1.2 * seams.own_kink + INAUDIBLE
+
+
+def stepping(synthesis: Synthesis, levels_db: tuple[float, ...]) -> Synthesis:
+    """Windows whose levels are these in turn."""
+    turn = cycle(levels_db)
+
+    def make(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        return synthesis(request, rng, seconds) * 10 ** (next(turn) / 20)
+
+    return make
+
+
+def largest_step_db(sound: np.ndarray) -> float:
+    """Largest change of 50 ms levels anywhere."""
+    cells = sound[0, : sound.shape[1] // HOP * HOP].reshape(-1, HOP).astype(np.float64)
+    return float(np.abs(np.diff(10 * np.log10((cells**2).mean(axis=1) + 1e-12))).max())
+
+
+def largest_kink(sound: np.ndarray) -> float:
+    return float(np.abs(np.diff(sound[0].astype(np.float64), 2)).max())
+
+
+@pytest.mark.parametrize("role", [Role.FX, Role.AMB])
+@pytest.mark.parametrize("levels_db", [(-12, 12), (12, -12), (6, -6, -6, 12), (0, 9)], ids=str)
+@pytest.mark.parametrize(
+    ("synthesis", "above_steady_db"),
+    [
+        pytest.param(noise(), 0.45, id="noise"),
+        pytest.param(tones(60), 0.5, id="hum"),
+        pytest.param(tones(220, 331), 0.5, id="tones"),
+    ],
+)
+def test_windows_up_to_24_db_apart_meet_without_step_or_click(
+    role: Role, levels_db: tuple[float, ...], synthesis: Synthesis, above_steady_db: float
+) -> None:
+    request = request_of(29.37, role=role)
+    quieter = tuple(level - 6 for level in levels_db)  # the tones stay below full scale
+    sound = sound_of(SynthEngine(stepping(synthesis, quieter)), request)
+    seconds = np.arange(request.n_samples) / RATE
+    steady = synthesis(request, np.random.default_rng(5), seconds)[None] * 10 ** (max(quieter) / 20)
+    # Everywhere, not at the seams only: a gain that a seam needs is let go beside it.
+    assert largest_step_db(sound) <= min(1.0, largest_step_db(steady) + above_steady_db)
+    assert largest_kink(sound) <= 1.2 * largest_kink(steady) + INAUDIBLE
+
+
+def test_a_loud_event_after_a_much_louder_window_is_neither_clipped_nor_lifted() -> None:
+    levels = cycle((0.3, 0.3 * 10 ** (-24 / 20)))
+
+    def make(request: RenderRequest, rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+        sound = next(levels) * np.clip(rng.standard_normal(seconds.size), -2.5, 2.5)
+        sound[3 * RATE // 2] = 0.95
+        return sound
+
+    sound = sound_of(SynthEngine(make), request_of(14))[0]
+    start = plan_windows(request_of(14), max_window_s=MAX_S)[1].start
+    assert np.abs(sound[start:]).max() <= 1.0
+    assert 0.9 < abs(sound[start + 3 * RATE // 2]) <= 1.0
 
 
 def test_the_measures_find_a_fade_that_cancels_and_a_hard_join() -> None:
