@@ -243,7 +243,7 @@ class _View(QTreeView):  # type: ignore[misc]
         super().resizeEvent(event)
 
 
-class ClipList(QWidget):
+class ClipList(QWidget):  # type: ignore[misc]
     """Filter, table and what is selected.
 
     Signals:

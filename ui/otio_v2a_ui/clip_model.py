@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 
 from otio_v2a_ui.document import Document
 from otio_v2a_ui.state import ClipRow, Status
 
 __all__ = ["ROW", "ClipModel", "Column", "cell_text", "status_words"]
 
-Index = QModelIndex | QPersistentModelIndex
+Index = Any
+"""A `QModelIndex` or `QPersistentModelIndex`."""
 _NOWHERE = QModelIndex()
 ROW = Qt.ItemDataRole.UserRole
 """The item data role under which a `ClipRow` is found."""
@@ -36,7 +37,7 @@ _ORDER = {
 }
 
 
-class ClipModel(QAbstractTableModel):
+class ClipModel(QAbstractTableModel):  # type: ignore[misc]
     """One row per clip that passes the filter."""
 
     def __init__(self, parent: QObject | None = None) -> None:

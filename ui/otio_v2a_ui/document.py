@@ -10,42 +10,42 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, overload
 
-from otio_v2a import clip_settings, generate, loading, prompts, timeline
+from otio_v2a import generate, loading, timeline
 from otio_v2a.adjustments import Adjustment
-from otio_v2a.clip_settings import ClipSettings, Wanted
+from otio_v2a.clip_settings import Wanted
 from otio_v2a.deliver import Held, fitted, held_on
-from otio_v2a.errors import CutError, PromptError, TakeError, V2AError
+from otio_v2a.errors import CutError, TakeError, V2AError
 from otio_v2a.generate import GenerateOptions
 from otio_v2a.jobs import PlanOptions
-from otio_v2a.prompts import DEFAULT_ROLES, PromptFlags, take_seed
+from otio_v2a.prompts import take_seed
 from otio_v2a.shot_cache import ShotCache
 from otio_v2a.spans import ClipSpan
 from otio_v2a.stem import StemTake
 from otio_v2a.takes import Take
 from otio_v2a.timecode import label
 from otio_v2a.timeline import Cut, ReadOptions
-from otio_v2a.tracks import own_metadata
-from otio_v2a_engine.contract import PromptSpec, Role
+from otio_v2a_engine.contract import Role
 from otio_v2a_ui import records
 from otio_v2a_ui.folders import state_folder
 from otio_v2a_ui.journal import Journal, journal_path
 from otio_v2a_ui.relinks import load_relinks
+from otio_v2a_ui.rows import (
+    Entry,
+    default_prompt,
+    length_words,
+    lost_rows,
+    metadata_by_clip,
+    read_entry,
+    spec_of,
+    wanted_of,
+)
 from otio_v2a_ui.snapshot import Snapshot
 from otio_v2a_ui.state import ClipPrompt, ClipRow, PlayerClip, QueueState, StemSound, TakeRow, status_of
-from otio_v2a_ui.take_book import Key, Measures, TakeBook
+from otio_v2a_ui.take_book import Key, TakeBook
 
 __all__ = ["Document", "Rows", "Snapshot"]
-
-
-@dataclass
-class _Entry:
-    """What is known of one clip besides its span, made when somebody looks at it."""
-
-    prompts: dict[Role, ClipPrompt]
-    warnings: tuple[str, ...] = ()
 
 
 class Rows(Sequence[ClipRow]):
@@ -99,14 +99,14 @@ class Document:
         self.notes = cut.notes
         self._journal = journal
         self._spans = cut.spans
-        self._lost = _lost_rows(cut)
+        self._lost = lost_rows(cut)
         self._index = {span.clip_id: number for number, span in enumerate(cut.spans)}
         self._index.update({row.clip_id: len(cut.spans) + number for number, row in enumerate(self._lost)})
         self._earlier = earlier
         # Spans of the cut have its own metadata already.
         is_other = earlier is not None and earlier is not cut.timeline
-        self._metadata: Mapping[str, Mapping[str, Any]] = _earlier_metadata(earlier) if is_other else {}
-        self._entries: dict[str, _Entry] = {}
+        self._metadata: Mapping[str, Mapping[str, Any]] = metadata_by_clip(earlier) if is_other else {}
+        self._entries: dict[str, Entry] = {}
         self._rows: dict[int, ClipRow] = {}
         self._edited: dict[str, dict[Role, ClipPrompt]] = {}
         self._book = TakeBook(self._read_held, on_put=self._put)
@@ -133,8 +133,9 @@ class Document:
         path = Path(path).absolute()
         state = state or state_folder()
         options = read or ReadOptions()
-        relinks = (*options.relinks, *load_relinks(path, folder=state))
-        cut = timeline.read(path, options=replace(options, relinks=relinks))
+        cut = timeline.read(
+            path, options=replace(options, relinks=(*options.relinks, *load_relinks(path, folder=state)))
+        )
         out = generate.default_out(cut.path)
         earlier = cut.timeline
         if out.resolve() != cut.path.resolve() and out.is_file():
@@ -233,7 +234,7 @@ class Document:
             number=at + 1,
             record_in=label(start, rate=timing.rate, drop_frame=timing.drop_frame),
             record_out=label(start + span.duration_s, rate=timing.rate, drop_frame=timing.drop_frame),
-            duration=_length(span.duration_s, timing.rate),
+            duration=length_words(span.duration_s, timing.rate),
             record_start_s=span.record_start_s,
             duration_s=span.duration_s,
             rate=timing.rate,
@@ -262,9 +263,7 @@ class Document:
 
     def default_prompt(self, clip_id: str, role: Role) -> ClipPrompt:
         """What it would be asked for if nobody had said anything."""
-        return ClipPrompt(
-            clip_id=clip_id, role=role, seed=prompts.default_seed(clip_id, role), enabled=role in DEFAULT_ROLES
-        )
+        return default_prompt(clip_id, role)
 
     def set_prompt(self, new: ClipPrompt) -> ClipPrompt:
         """Ask a clip for something else; returns what it was asked for before.
@@ -283,7 +282,7 @@ class Document:
         self._entry(new.clip_id).prompts[new.role] = new
         self._edited.setdefault(new.clip_id, {})[new.role] = new
 
-    def _entry(self, clip_id: str) -> _Entry:
+    def _entry(self, clip_id: str) -> Entry:
         entry = self._entries.get(clip_id)
         if entry is None:
             at = self._index[clip_id]
@@ -292,37 +291,9 @@ class Document:
             entry = self._entries[clip_id] = self._read_entry(self._spans[at])
         return entry
 
-    def _read_entry(self, span: ClipSpan) -> _Entry:
-        found = {role: self.default_prompt(span.clip_id, role) for role in Role}
-        own = self._metadata.get(span.clip_id.partition("-")[0]) or span.metadata
-        if not own and not span.markers:
-            return _Entry(found)
-        span = replace(span, metadata=MappingProxyType(dict(own)))
-        try:
-            asked = {ask.prompt.role for ask in prompts.resolve([span])}
-            every = prompts.resolve([span], flags=PromptFlags(roles=tuple(Role)))
-            settings = clip_settings.settings_of(span.metadata, span.clip_id)
-        except PromptError as error:
-            return _Entry(found, warnings=(str(error),))
-        for ask in every:
-            role = ask.prompt.role
-            how = settings.get(role, clip_settings.NOT_SET)
-            found[role] = ClipPrompt(
-                clip_id=span.clip_id,
-                role=role,
-                text=ask.prompt.text,
-                negative_text=ask.prompt.negative_text,
-                transcript=ask.prompt.transcript,
-                engine=how.engine,
-                steps=how.steps,
-                guidance=how.guidance,
-                text_guidance=how.text_guidance,
-                seed=ask.seed,
-                seed_locked=how.seed_locked,
-                takes=ask.takes,
-                enabled=role in asked,
-            )
-        return _Entry(found)
+    def _read_entry(self, span: ClipSpan) -> Entry:
+        own = self._metadata.get(span.clip_id.partition("-")[0])
+        return read_entry(span, own if own is not None else span.metadata)
 
     # Takes
 
@@ -383,8 +354,8 @@ class Document:
         sync_score: float | None = None,
         loudness_lufs: float | None = None,
     ) -> None:
-        """Remember what was measured of a take, until the document is closed. Raises TakeError."""
-        seen = Measures(sync_ms=sync_ms, sync_score=sync_score, loudness_lufs=loudness_lufs)
+        """Remember what was measured of a take until the cut is closed; None leaves what was. Raises TakeError."""
+        seen = {"sync_ms": sync_ms, "sync_score": sync_score, "loudness_lufs": loudness_lufs}
         if self._book.measure(clip_id, role, number, seen):
             self._changed(clip_id)
 
@@ -472,7 +443,7 @@ class Document:
         held = self._book.held(wanted.clip_id, wanted.role)
         if held is None:
             return False
-        spec = _spec(wanted)
+        spec = spec_of(wanted)
         count = max(wanted.takes, len(held.clip.takes))
         seeds = {take_seed(wanted.seed, number) for number in range(1, count + 1)}
         return not any(
@@ -488,7 +459,7 @@ class Document:
 
     def wanted(self, clip_id: str) -> tuple[Wanted, ...]:
         """Everything that is wanted of a clip, in the timeline layer's words."""
-        return tuple(_wanted(prompt) for prompt in self._entry(clip_id).prompts.values())
+        return tuple(wanted_of(prompt) for prompt in self._entry(clip_id).prompts.values())
 
     def snapshot(self) -> Snapshot:
         """The document as it is now, for another thread."""
@@ -548,65 +519,3 @@ class Document:
             self._rows.clear()
         for call in tuple(self.on_change):
             call(frozenset(clip_ids))
-
-
-def _spec(prompt: ClipPrompt) -> PromptSpec:
-    return PromptSpec(
-        text=prompt.text, negative_text=prompt.negative_text, role=prompt.role, transcript=prompt.transcript
-    )
-
-
-def _wanted(prompt: ClipPrompt) -> Wanted:
-    return Wanted(
-        prompt=_spec(prompt),
-        seed=prompt.seed,
-        takes=prompt.takes,
-        settings=ClipSettings(
-            engine=prompt.engine,
-            steps=prompt.steps,
-            guidance=prompt.guidance,
-            text_guidance=prompt.text_guidance,
-            seed_locked=prompt.seed_locked,
-        ),
-        enabled=prompt.enabled,
-    )
-
-
-def _length(seconds: Fraction, rate: Fraction) -> str:
-    """A length as editors read it: minutes, seconds and frames; hours only where there are any."""
-    text = label(seconds, rate=rate)
-    return text[3:] if text.startswith("00:") else text
-
-
-def _earlier_metadata(earlier: Any) -> dict[str, Mapping[str, Any]]:
-    """What the clips of an earlier timeline remember, by clip id."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for clip_id, clip in timeline.clips_by_id(earlier).items():
-        own = own_metadata(clip)
-        if own:
-            found[clip_id] = own
-    return found
-
-
-def _lost_rows(cut: Cut) -> tuple[ClipRow, ...]:
-    """Rows of the clips that cannot be scored."""
-    rows = []
-    for number, skip in enumerate(cut.skipped, start=1):
-        rows.append(
-            ClipRow(
-                clip_id=f"lost-{number}",
-                name=skip.clip,
-                track=skip.track,
-                number=len(cut.spans) + number,
-                record_in="",
-                record_out="",
-                duration="",
-                record_start_s=cut.timing.duration_s,
-                duration_s=Fraction(0),
-                rate=cut.timing.rate,
-                media=None,
-                status=status_of(is_missing=True),
-                warnings=(skip.reason,),
-            )
-        )
-    return tuple(rows)

@@ -9,49 +9,35 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAction,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
     QKeySequence,
-    QUndoStack,
 )
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QScrollArea,
-    QSizePolicy,
-    QSplitter,
-    QStackedWidget,
-    QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from otio_v2a.errors import V2AError
+from otio_v2a.errors import TakeError, V2AError
+from otio_v2a.stem import StemTake
 from otio_v2a.worker_process import WorkerSettings
 from otio_v2a_engine.contract import Role
-from otio_v2a_ui import theme
-from otio_v2a_ui.clip_list import ClipList
 from otio_v2a_ui.document import Document
-from otio_v2a_ui.empty_state import EmptyState
+from otio_v2a_ui.engines_page import EnginesDialog
 from otio_v2a_ui.export_dialog import ExportDialog
 from otio_v2a_ui.folders import data_folder
-from otio_v2a_ui.message_bar import MessageBar
 from otio_v2a_ui.orders import Scope
-from otio_v2a_ui.player import PlayerWidget
+from otio_v2a_ui.panel_parts import PanelParts
 from otio_v2a_ui.process import Errand, Process
-from otio_v2a_ui.prompt_editor import PromptEditor
-from otio_v2a_ui.queue_view import QueueView, sum_words
-from otio_v2a_ui.session import Session
+from otio_v2a_ui.queue_view import sum_words
+from otio_v2a_ui.redo import redo_region
+from otio_v2a_ui.relink_dialog import RelinkDialog
 from otio_v2a_ui.settings import Settings
-from otio_v2a_ui.stand_ins import EnginesPage, RelinkDialog, TakesView
 from otio_v2a_ui.state import QueueItem, QueueSum
 from otio_v2a_ui.take_commands import AdjustTakes, ChooseTake, DropTake, StarTake
 from otio_v2a_ui.undo import EditPrompts
@@ -81,7 +67,7 @@ _ALLOWED = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifie
 _PATTERNS = "*.otio *.otioz *.otiod *.xml *.fcpxml *.edl *.aaf *.mov *.mp4 *.mxf *.mkv *.avi *.m4v *.webm"
 
 
-class Panel(QWidget):  # type: ignore[misc]
+class Panel(PanelParts):
     """Everything an editor works with.
 
     Signals:
@@ -97,123 +83,22 @@ class Panel(QWidget):  # type: ignore[misc]
     def __init__(self, parent: QWidget | None = None, *, worker: WorkerSettings | None = None) -> None:
         """`worker` says how renders are run; hosts whose own program is no Python name one in it."""
         super().__init__(parent)
-        self.setObjectName("panel")
-        theme.apply(self)
         self.setAcceptDrops(True)
         self.document: Document | None = None
         self.process: Process | None = None
-        self.undo = QUndoStack(self)
-        self.session = Session()
         self.settings = Settings()
         self.worker = worker or WorkerSettings()
         self._opening = Errand(self)
         self._saving = Errand(self)
+        self._redoing = Errand(self)
         self._audition: dict[Role, int] = {}
         self._current: str | None = None
         self._save_again = False
         self.dialog: QDialog | None = None
-        self._make_parts()
-        self.actions_by_name: dict[str, QAction] = {}
         self._make_actions()
         self._lay_out()
         self._connect()
         self._enable()
-
-    # Parts
-
-    def _make_parts(self) -> None:
-        self.clips = ClipList()
-        self.player = PlayerWidget()
-        self.takes = TakesView()
-        self.prompt = PromptEditor()
-        self.queue = QueueView()
-        self.messages = MessageBar()
-        self.empty = EmptyState()
-        self.title = QLabel()
-        self.title.setFont(theme.scaled_font(self.title.font(), 1.1))
-        self.title.setAccessibleName(self.tr("Cut"))
-        self.facts = QLabel()
-        self.facts.setProperty("dim", True)
-        self.progress = QLabel()
-        self.progress.setProperty("dim", True)
-        self.progress.setAccessibleName(self.tr("Progress"))
-        self.busy = QLabel()
-        self.busy.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.busy.setProperty("dim", True)
-
-    def _lay_out(self) -> None:
-        self.left = QSplitter(Qt.Orientation.Vertical)
-        self.left.addWidget(self.clips)
-        self.left.addWidget(self.queue)
-        self.middle = QSplitter(Qt.Orientation.Vertical)
-        self.middle.addWidget(self.player)
-        self.middle.addWidget(self.takes)
-        right = QScrollArea()
-        right.setWidgetResizable(True)
-        right.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        right.setWidget(self.prompt)
-        right.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.columns = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (self.left, self.middle, right):
-            self.columns.addWidget(widget)
-        for splitter, factors, sizes in (
-            (self.left, (3, 1), (600, 220)),
-            (self.middle, (3, 2), (520, 300)),
-            (self.columns, (0, 1, 0), (500, 660, 380)),
-        ):
-            splitter.setChildrenCollapsible(False)
-            splitter.setSizes(list(sizes))
-            for at, factor in enumerate(factors):
-                splitter.setStretchFactor(at, factor)
-        work = QWidget()
-        column = QVBoxLayout(work)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(self._bar())
-        line = QLabel()
-        line.setProperty("line", True)
-        line.setFixedHeight(1)
-        column.addWidget(line)
-        column.addWidget(self.columns, 1)
-        self.stack = QStackedWidget()
-        for widget in (self.empty, self.busy, work):
-            self.stack.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.stack, 1)
-        layout.addWidget(self.messages)
-
-    def _bar(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.setContentsMargins(8, 6, 8, 6)
-        bar.setSpacing(8)
-        self.menu_button = QToolButton(text="☰")
-        self.menu_button.setProperty("flat", True)
-        self.menu_button.setAccessibleName(self.tr("Menu"))
-        self.menu_button.setToolTip(self.tr("Menu"))
-        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.menu_button)
-        for _, names in self.menus():
-            for name in names:
-                if name:
-                    menu.addAction(self.actions_by_name[name])
-            menu.addSeparator()
-        self.menu_button.setMenu(menu)
-        bar.addWidget(self.menu_button)
-        bar.addWidget(self.title)
-        bar.addWidget(self.facts)
-        bar.addStretch(1)
-        bar.addWidget(self.progress)
-        for name, primary in (("export", False), ("generate_all", False), ("generate", True)):
-            action = self.actions_by_name[name]
-            button = QToolButton()
-            button.setDefaultAction(action)
-            button.setProperty("primary", primary)
-            button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-            button.setAccessibleName(action.text())
-            bar.addWidget(button)
-        return bar
 
     def _make_actions(self) -> None:
         make = self._action
@@ -240,29 +125,6 @@ class Panel(QWidget):  # type: ignore[misc]
         self.actions_by_name["generate"].setToolTip(self.tr("Render the selected clips"))
         self.actions_by_name["generate_all"].setToolTip(self.tr("Render every clip that misses a take"))
         self.actions_by_name["export"].setToolTip(self.tr("Write stems and a timeline for a host"))
-
-    def _action(self, name: str, text: str, call: Callable[[], Any], keys: Any = None) -> None:
-        action = QAction(text, self)
-        if keys is not None:
-            action.setShortcut(QKeySequence(keys))
-        action.triggered.connect(lambda _=False: call())
-        self._keep(name, action)
-
-    def _keep(self, name: str, action: QAction) -> None:
-        # In a host, our keys are ours only while the focus is in the panel.
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self.actions_by_name[name] = action
-        self.addAction(action)
-
-    def menus(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Names of menus and of the actions in them; an empty name is a separator."""
-        return (
-            (self.tr("&File"), ("open", "save", "", "export", "relink", "", "close")),
-            (self.tr("&Edit"), ("undo", "redo")),
-            (self.tr("&Clip"), ("generate", "generate_all", "more", "", "previous", "next")),
-            (self.tr("&Queue"), ("pause", "cancel", "retry")),
-            (self.tr("&View"), ("engines",)),
-        )
 
     def _connect(self) -> None:
         self.empty.open_requested.connect(self.ask_open)
@@ -292,6 +154,12 @@ class Panel(QWidget):  # type: ignore[misc]
         self.takes.adjust_requested.connect(self._adjust)
         self.takes.more_requested.connect(lambda clip_id, role: self._generate(Scope((clip_id,), (role,), more=1)))
         self.takes.audition_requested.connect(self._listen_to)
+        self.takes.region_requested.connect(self._redo)
+        self.takes.measured.connect(self._measured)
+        self.takes.seeked.connect(self.player.seek)
+        self.takes.stepped.connect(self.player.step)
+        self._redoing.done.connect(self._redone)
+        self._redoing.failed.connect(lambda text: self.messages.say(text, bad=True))
         self._refresh_timer = QTimer(self, singleShot=True, interval=25)
         self._refresh_timer.timeout.connect(self._refresh)
         self.undo.indexChanged.connect(lambda: self._tell_title())
@@ -420,11 +288,13 @@ class Panel(QWidget):  # type: ignore[misc]
 
     def shutdown(self) -> None:
         """Close everything, threads and worker included; the widget is of no use afterwards."""
-        self._opening.wait()
-        self._saving.wait()
+        self._redoing.cancel()
+        for errand in (self._opening, self._saving, self._redoing):
+            errand.wait()
         if self.process is not None:
             self.process.queue.cancel()
         self.close_cut()
+        self.takes.shutdown()
         self.player.shutdown()
         self.clips.close_threads()
 
@@ -513,6 +383,46 @@ class Panel(QWidget):  # type: ignore[misc]
         self._audition[role] = number
         self._show_clip()
 
+    def _redo(self, clip_id: str, role: Role, start_s: float, stop_s: float) -> None:
+        """Render the marked region anew; the store takes one run at a time."""
+        document, process = self.document, self.process
+        if document is None or process is None:
+            return
+        if self._redoing.is_running or self._saving.is_running or process.sum.waiting + process.sum.running:
+            self.messages.say(self.tr("A region is rendered when the queue is empty and the cut is saved."))
+            return
+        snapshot, out = document.snapshot(), document.out
+        name = document.row(clip_id).name
+        self.messages.say(
+            self.tr("Rendering {role} of {clip} from {start} to {stop} s anew…").format(
+                role=role, clip=name, start=f"{start_s:.2f}", stop=f"{stop_s:.2f}"
+            ),
+            action=self.tr("Cancel"),
+            call=self._redoing.cancel,
+        )
+
+        def work(errand: Errand) -> tuple[Document, str, Role, StemTake]:
+            region_s = start_s, stop_s
+            take = redo_region(snapshot, out, clip_id=clip_id, role=role, region_s=region_s, cancelled=errand.cancelled)
+            return document, clip_id, role, take
+
+        self._redoing.start(work)
+
+    def _redone(self, result: tuple[Document, str, Role, StemTake]) -> None:
+        document, clip_id, role, take = result
+        if document is self.document:
+            self._audition.pop(role, None)
+            number = document.add_stem_take(clip_id, role, take)
+            self.messages.say(self.tr("Take {n} of {role} has the new region.").format(n=number, role=role))
+            self.save()
+
+    def _measured(self, clip_id: str, role: Role, number: int, lufs: float) -> None:
+        if self.document is not None:
+            try:
+                self.document.set_measures(clip_id, role, number, loudness_lufs=lufs)
+            except (TakeError, KeyError):
+                _log.debug("a take was measured that is gone")
+
     def _go(self, by: int) -> None:
         view = self.clips.view
         row = view.currentIndex().row() + by
@@ -527,20 +437,13 @@ class Panel(QWidget):  # type: ignore[misc]
     def relink(self) -> None:
         """Find missing media."""
         if self.document is not None:
-            dialog = RelinkDialog(self.document, self)
+            dialog = RelinkDialog(self.document, self, settings=self.settings)
             dialog.accepted.connect(self._reopen)
             self._show_dialog(dialog)
 
     def show_engines(self) -> None:
         """Show the engines, their licences and what is chosen for clips that name none."""
-        dialog = QDialog(self)
-        dialog.setWindowTitle(self.tr("Engines"))
-        theme.apply(dialog)
-        dialog.resize(820, 620)
-        page = EnginesPage(settings=self.settings)
-        layout = QVBoxLayout(dialog)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(page)
+        dialog = EnginesDialog(self, settings=self.settings)
         dialog.finished.connect(self._engine_chosen)
         self._show_dialog(dialog)
 
@@ -679,30 +582,6 @@ class Panel(QWidget):  # type: ignore[misc]
             event.acceptProposedAction()
             # The host's drag is over before a dialog may ask something.
             QTimer.singleShot(0, lambda: self.open(path))
-
-    def keep_layout(self) -> None:
-        """Remember how wide the columns are."""
-        for name, splitter in (("columns", self.columns), ("left", self.left), ("middle", self.middle)):
-            self.session.set_value(f"layout/{name}", splitter.saveState())
-
-    def restore_layout(self) -> None:
-        """Make the columns as wide as they were."""
-        for name, splitter in (("columns", self.columns), ("left", self.left), ("middle", self.middle)):
-            state = self.session.value(f"layout/{name}")
-            if isinstance(state, QByteArray) and not state.isEmpty():
-                splitter.restoreState(state)
-
-    def sizeHint(self) -> QSize:
-        """Room for three columns."""
-        return QSize(1500, 900)
-
-    def minimumSizeHint(self) -> QSize:
-        """Docked panels can be small."""
-        return QSize(480, 320)
-
-    def closeEvent(self, event: QEvent) -> None:
-        """A panel that stands alone ends with its window."""
-        super().closeEvent(event)
 
 
 def _dropped(data: QMimeData) -> Path | None:

@@ -24,7 +24,7 @@ __all__ = ["Errand", "Process"]
 _log = logging.getLogger(__name__)
 
 
-class Errand(QObject):
+class Errand(QObject):  # type: ignore[misc]
     """One piece of work in a thread of its own.
 
     Signals:
@@ -95,7 +95,7 @@ class Errand(QObject):
             self.failed.emit(str(result))
 
 
-class Process(QObject):
+class Process(QObject):  # type: ignore[misc]
     """The renders of one document.
 
     Signals:

@@ -37,7 +37,7 @@ class _Column(IntEnum):
     PROGRESS = 2
 
 
-class QueueModel(QAbstractTableModel):
+class QueueModel(QAbstractTableModel):  # type: ignore[misc]
     """One row per job."""
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -115,7 +115,7 @@ class QueueModel(QAbstractTableModel):
         return None
 
 
-class _Delegate(QStyledItemDelegate):
+class _Delegate(QStyledItemDelegate):  # type: ignore[misc]
     """Paints a job's progress as a bar with words."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -147,7 +147,7 @@ class _Delegate(QStyledItemDelegate):
         painter.drawText(QRect(place), int(Qt.AlignmentFlag.AlignVCenter), shown)
 
 
-class QueueView(QWidget):
+class QueueView(QWidget):  # type: ignore[misc]
     """Jobs, sum and buttons.
 
     Signals:

@@ -3,7 +3,7 @@
 What earlier work left is read when somebody first looks; edits lie above it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from otio_v2a.adjustments import Adjustment
@@ -151,13 +151,13 @@ class TakeBook:
             self.put(replace(held, clip=replace(held.clip, adjustment=new)))
         return old
 
-    def measure(self, clip_id: str, role: Role, number: int, seen: Measures) -> bool:
-        """Remember what was measured of a take; whether that is news."""
+    def measure(self, clip_id: str, role: Role, number: int, seen: Mapping[str, float | None]) -> bool:
+        """Remember what was measured of a take, by the names of `Measures`; whether that is news."""
         content_hash = _numbered(self._need(clip_id, role, number), number).content_hash
-        if self._measures.get(content_hash) == seen:
-            return False
-        self._measures[content_hash] = seen
-        return True
+        before = self._measures.get(content_hash, Measures())
+        now = replace(before, **{name: value for name, value in seen.items() if value is not None})
+        self._measures[content_hash] = now
+        return now != before
 
     def _row(self, held: Held, take: StemTake) -> TakeRow:
         seen = self._measures.get(take.content_hash, Measures())

@@ -39,7 +39,7 @@ class _Wish:
     at_s: Fraction
 
 
-class Thumbnails(QObject):
+class Thumbnails(QObject):  # type: ignore[misc]
     """Pictures by clip.
 
     Signals:
