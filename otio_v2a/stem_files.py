@@ -8,8 +8,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -20,30 +18,23 @@ from otio_v2a.conform import adjusted_part, overlaps, parts_of
 from otio_v2a.errors import StemError
 from otio_v2a.mixing import Part, measure_peak, mix, read_blocks
 from otio_v2a.naming import clean, free_or_same
+from otio_v2a.provenance import generator, origin_of, prompt_hash, weights_licence
 from otio_v2a.riff import BroadcastInfo
 from otio_v2a.spans import CutTiming
 from otio_v2a.stem import Layout, Placement, Stem, StemClip, StemTake, place_whole
 from otio_v2a.watermark.grid import SAMPLE_RATE as MARKED_RATE
 from otio_v2a.watermark.keys import ProjectKey, key_file, load_or_create_key
 from otio_v2a.watermark.payload import generation_id_of
-from otio_v2a_engine import registry
-from otio_v2a_engine.contract import EngineError, Role
+from otio_v2a_engine.contract import Role
 
 __all__ = [
-    "DIGITAL_SOURCE_TYPE",
     "Delivery",
     "delivered_word",
-    "generator",
-    "prompt_hash",
-    "weights_licence",
     "write_clip",
     "write_role",
 ]
 
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's word for sound that a trained model made."""
-
-_FORMAT = "3"
+_FORMAT = "4"
 """Part of every file's reference: changes whenever the same takes would be written as other bytes."""
 
 
@@ -60,30 +51,6 @@ class Delivery:
     folder: Path
     cut_name: str
     timing: CutTiming
-
-
-@cache
-def generator() -> str:
-    """Name and version of this program."""
-    try:
-        return f"otio-v2a {version('otio-v2a')}"
-    except PackageNotFoundError:
-        return "otio-v2a"
-
-
-@cache  # the installed packages are searched, which takes longer than writing a short file
-def weights_licence(engine: str) -> str:
-    """Licence of an engine's weights, "none" when it has no weights, "unknown" when it is not installed."""
-    try:
-        return registry.find(engine).info.weights_licence or "none"
-    except EngineError:
-        return "unknown"
-
-
-def prompt_hash(take: StemTake) -> str:
-    """A hash of the prompt, salted with the take's own, so that a delivered file does not tell the prompt."""
-    text = json.dumps([take.prompt.text, take.prompt.negative_text, take.prompt.transcript], ensure_ascii=False)
-    return hashlib.sha256(f"{take.content_hash}\n{text}".encode()).hexdigest()
 
 
 def delivered_word(stem: Stem, *, cut_name: str) -> str:
@@ -233,11 +200,12 @@ def _deliver(
     if is_there:
         return path
     layout = "mono" if stem.channels == 1 else "stereo"
+    origin = origin_of(take.engine for take in stem.takes)
     info = BroadcastInfo(
         time_reference=placement.time_reference,
         frame_rate=timing.rate,
         drop_frame=timing.drop_frame,
-        description=f"AI-generated sound (trained algorithmic media): {title}",
+        description=f"AI-generated sound ({origin.words}): {title}",
         reference=reference,
         project=delivery.cut_name,
         scene=scene,
@@ -246,8 +214,8 @@ def _deliver(
         coding_history=f"A=PCM,F={stem.sample_rate},W=24,M={layout},T={generator()}; {fields['ENGINE']}",
         fields={
             "GENERATOR": generator(),
-            "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
-            "ORIGIN": "trained algorithmic media",
+            "DIGITAL_SOURCE_TYPE": origin.source_type,
+            "ORIGIN": origin.words,
             "ROLE": str(stem.role),
             "WATERMARK_KEY_ID": key.key_id,
             "WATERMARK_GENERATION_ID": f"{generation_id_of(key, reference):012x}",

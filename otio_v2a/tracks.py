@@ -16,9 +16,9 @@ from otio_v2a.adjustments import Adjustment
 from otio_v2a.atomic import atomic_file
 from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError, MediaError, TakeError
+from otio_v2a.provenance import generator, origin_of, prompt_hash, weights_licence
 from otio_v2a.spans import ClipSpan, CutTiming
 from otio_v2a.stem import Layout, Placement, Render, Stem, StemClip, StemTake
-from otio_v2a.stem_files import DIGITAL_SOURCE_TYPE, generator, prompt_hash, weights_licence
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.lengths import nearest_rate
 
@@ -246,9 +246,7 @@ def _track(role: Role, stems: Sequence[Stem], *, rate: float, number: int) -> ot
         "role": str(role),
         "version": _VERSION,
         "layout": str(stems[0].layout),
-        "generator": generator(),
-        "digital_source_type": DIGITAL_SOURCE_TYPE,
-        "origin": "trained algorithmic media",
+        **_provenance(stems),
     }
     at = 0
     for stem in stems:
@@ -312,13 +310,16 @@ def stem_metadata(stem: Stem) -> dict[str, Any]:
         "offset_samples": stem.record_start - placement.file_start,
         "length_samples": stem.n_samples,
         "time_reference": placement.time_reference,
-        "generator": generator(),
-        "digital_source_type": DIGITAL_SOURCE_TYPE,
-        "origin": "trained algorithmic media",
+        **_provenance([stem]),
     }
     if stem.layout is Layout.CLIPS:
         return {**entry, **_clip_metadata(stem.clips[0])}
     return {**entry, "clips": [_clip_metadata(clip) for clip in stem.clips]}
+
+
+def _provenance(stems: Sequence[Stem]) -> dict[str, str]:
+    origin = origin_of(take.engine for stem in stems for take in stem.takes)
+    return {"generator": generator(), "digital_source_type": origin.source_type, "origin": origin.words}
 
 
 def _clip_metadata(clip: StemClip) -> dict[str, Any]:

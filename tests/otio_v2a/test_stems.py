@@ -122,7 +122,7 @@ def test_a_file_says_what_made_it(kit, tmp_path):
     assert (info.frame_rate, info.drop_frame) == (Fraction(30000, 1001), True)
     assert (info.project, info.scene, info.take) == ("reel", "SH010", "01")
     assert "trained algorithmic media" in info.description
-    assert info.fields["DIGITAL_SOURCE_TYPE"].endswith("trainedAlgorithmicMedia")
+    assert info.fields["DIGITAL_SOURCE_TYPE"].endswith("/trainedAlgorithmicMedia")
     assert info.fields["ENGINE"] == "small"
     assert info.fields["SEED"] == "41"
     assert info.fields["WEIGHTS_LICENCE"] == "Apache-2.0"
@@ -425,6 +425,29 @@ def test_the_input_is_preserved_but_for_added_tracks(kit, tmp_path, layout):
     assert stems.detach(new).to_json_string() == before
 
 
+@pytest.mark.parametrize(
+    ("engines", "words", "source_type"),
+    [
+        (("fake", "fake"), "algorithmic media", "algorithmicMedia"),
+        (("fake", "small"), "trained algorithmic media", "trainedAlgorithmicMedia"),
+        (("fake", "an engine of somebody else"), "trained algorithmic media", "trainedAlgorithmicMedia"),
+    ],
+)
+@pytest.mark.parametrize("layout", list(Layout))
+def test_sound_says_whether_a_trained_model_made_it(kit, tmp_path, engines, words, source_type, layout):
+    cut = kit.make_cut(tmp_path)
+    takes = [
+        kit.make_take(tmp_path / "takes", span, kit.noise(1), engine=engine)
+        for span, engine in zip(cut.spans, engines, strict=True)
+    ]
+    written = write(takes, cut, tmp_path / "stems", layout)
+    track = stems.attach(cut.timeline, written, cut=cut).tracks[1]
+    for own in (read_broadcast_info(written[-1].path).fields, own_metadata(track)):
+        own = {name.lower(): text for name, text in own.items()}
+        assert (own["origin"], own["digital_source_type"].rpartition("/")[2]) == (words, source_type)
+    assert f"({words})" in read_broadcast_info(written[-1].path).description
+
+
 def test_takes_are_media_references_with_one_active(kit, tmp_path):
     cut = kit.make_cut(tmp_path)
     written = write(takes_of(kit, tmp_path / "takes", cut, roles=(Role.FX,)), cut, tmp_path / "stems")
@@ -437,7 +460,7 @@ def test_takes_are_media_references_with_one_active(kit, tmp_path):
     assert [take["seed"] for take in own["takes"]] == [41, 42]
     assert own["takes"][0]["prompt"] == "steps on gravel"
     assert own["takes"][0]["weights_licence"] == "none"
-    assert own["origin"] == "trained algorithmic media"
+    assert own["origin"] == "algorithmic media"  # the engine of this take has no weights
     assert (own["offset_samples"], own["length_samples"]) == (written[0].placement.head_frames * 1920, 96_000)
 
 
