@@ -372,8 +372,9 @@ def engines(args: argparse.Namespace) -> int:
 
 def detect(args: argparse.Namespace) -> int:
     """`otio-v2a detect FILE...`."""
+    from otio_v2a.errors import WatermarkError
     from otio_v2a.watermark.detect import describe
-    from otio_v2a.watermark.keys import WatermarkError, default_key_folder, load_all
+    from otio_v2a.watermark.keys import default_key_folder, load_all
     from otio_v2a.watermark.scan import scan
 
     keys = load_all(args.keys)

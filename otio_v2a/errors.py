@@ -10,7 +10,8 @@
     │   └── JobError            one job failed (names its clip)
     ├── TakeError               a take is missing or cannot be chosen or dropped
     ├── StemError               a stem cannot be written
-    └── TargetError             a delivery target cannot carry what it must
+    ├── TargetError             a delivery target cannot carry what it must
+    └── WatermarkError          sound cannot be marked or searched, or a key cannot be used (names the file)
 
 Every message says what failed, on which file or clip, and what to do next.
 """
@@ -27,6 +28,7 @@ __all__ = [
     "TakeError",
     "TargetError",
     "V2AError",
+    "WatermarkError",
 ]
 
 
@@ -72,3 +74,7 @@ class StemError(V2AError):
 
 class TargetError(V2AError):
     """A delivery target cannot carry what it must."""
+
+
+class WatermarkError(V2AError):
+    """Sound cannot be marked or searched for a mark, or a key cannot be used."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from otio_v2a.errors import WatermarkError
 from otio_v2a.watermark import grid, payload
 from otio_v2a.watermark.evidence import PHASES, Evidence
-from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.watermark.keys import ProjectKey
 from otio_v2a.watermark.reading import ID_ACCEPTED, Hit, Spans, read_mark
 
 __all__ = [

@@ -11,8 +11,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from otio_v2a.errors import WatermarkError
 from otio_v2a.watermark import grid, masking, payload
-from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.watermark.keys import ProjectKey
 
 __all__ = ["DEFAULT", "EmbedReport", "Strength", "Watermarker"]
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from otio_v2a.errors import V2AError
+from otio_v2a.errors import WatermarkError
 
 __all__ = [
     "SECRET_BYTES",
     "ProjectKey",
-    "WatermarkError",
     "default_key_folder",
     "key_file",
     "load_all",
@@ -32,10 +31,6 @@ _SALT = b"otio-v2a watermark 1"
 _SUFFIX = ".wmkey"
 
 _log = logging.getLogger(__name__)
-
-
-class WatermarkError(V2AError):
-    """A watermark key, payload or signal cannot be used."""
 
 
 @dataclass(frozen=True)

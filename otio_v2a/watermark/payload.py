@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.errors import WatermarkError
+from otio_v2a.watermark.keys import ProjectKey
 
 __all__ = ["CODED_BITS", "ID_BITS", "decode", "encode", "generation_id_of", "new_generation_id"]
 

@@ -7,10 +7,11 @@ import pytest
 import soxr
 from scipy import signal
 
+from otio_v2a.errors import WatermarkError
 from otio_v2a.watermark import detect as detecting
 from otio_v2a.watermark.detect import Detection, describe, detect, detect_stream, localise, speed_grid
 from otio_v2a.watermark.embed import Watermarker
-from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.watermark.keys import ProjectKey
 
 RATE = 48000
 KEY = ProjectKey(bytes(range(32)))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from otio_v2a.errors import WatermarkError
 from otio_v2a.watermark.embed import Strength, Watermarker
-from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.watermark.keys import ProjectKey
 
 RATE = 48000
 KEY = ProjectKey(bytes(range(32)))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from otio_v2a.errors import WatermarkError
 from otio_v2a.watermark.keys import (
     ProjectKey,
-    WatermarkError,
     default_key_folder,
     key_file,
     load_all,

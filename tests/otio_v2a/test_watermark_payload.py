@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otio_v2a.errors import WatermarkError
 from otio_v2a.watermark import grid, payload
-from otio_v2a.watermark.keys import ProjectKey, WatermarkError
+from otio_v2a.watermark.keys import ProjectKey
 
 ids = st.integers(0, 2**48 - 1)
 
