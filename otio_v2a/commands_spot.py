@@ -2,11 +2,12 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from otio_v2a_engine import wire
 
-__all__ = ["spot"]
+__all__ = ["pick", "spot", "takes_rank"]
 
 
 def spot(args: argparse.Namespace) -> int:
@@ -43,3 +44,46 @@ def spot(args: argparse.Namespace) -> int:
             f"{count} events are marked in {done.out}; move, delete or add markers named 'hit', then generate from it"
         )
     return 0 if done.clips or not done.notes else 1
+
+
+def takes_rank(args: argparse.Namespace) -> int:
+    """`otio-v2a takes rank TIMELINE`, and `takes list --scores`."""
+    from otio_v2a import ranking
+    from otio_v2a.console import print_table
+    from otio_v2a_engine.contract import Role
+
+    scores = ranking.rank(args.timeline, clip=args.clip, role=Role(args.role) if args.role else None)
+    if args.json:
+        for score in scores:
+            data = {**wire.to_plain(score), "cleanness": score.heard.cleanness}
+            print(json.dumps(data, ensure_ascii=False), flush=True)
+    else:
+        rows = [
+            [
+                score.clip_name,
+                score.role.value,
+                str(score.number),
+                "*" if score.active else "",
+                f"{score.total:.2f}",
+                "-" if score.sync is None else f"{score.sync:.2f} ({score.n_heard} heard, {score.n_seen} seen)",
+                f"{score.heard.cleanness:.2f}",
+                f"{score.heard.peak_db:.1f} dBFS",
+            ]
+            for score in scores
+        ]
+        print_table("Takes, the best first", ("clip", "role", "take", "active", "score", "sync", "clean", "peak"), rows)
+    if getattr(args, "pick", None) == "best":
+        changed = ranking.pick_best(args.timeline, scores)
+        if not args.json:
+            print("\n".join(changed) or "the best takes were active already")
+    return 0
+
+
+def pick(out: Path) -> tuple[str, ...]:
+    """Make the best takes of a timeline that was just written active; returns what to say."""
+    from otio_v2a import ranking
+
+    if out.suffix != ".otio":
+        return (f"takes are ranked on timelines of kind .otio; {out.name} keeps its first takes active",)
+    changed = ranking.pick_best(out, ranking.rank(out))
+    return tuple(f"best take: {words}" for words in changed)

@@ -28,7 +28,7 @@ from otio_v2a.workers import Workers
 from otio_v2a_engine.contract import VisualEvent
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
 
-__all__ = ["SURE", "ClipEvents", "SpotOptions", "Spotted", "default_out", "spot", "with_markers"]
+__all__ = ["SURE", "ClipEvents", "SpotOptions", "Spotted", "default_out", "look", "spot", "with_markers"]
 
 SURE = 0.55
 """Confidence from which the shipped engine lets an instant sound by itself."""
@@ -120,7 +120,7 @@ def spot(
             spans.append(span)
     if options.clips and not spans and not any("spotted before" in note for note in notes):
         raise CutError(f"no clip fits {', '.join(options.clips)}; there are {', '.join(s.name for s in cut.spans)}")
-    found = _look(spans, options, notes=notes, on_clip=on_clip)
+    found = look(spans, options, notes=notes, on_clip=on_clip)
     marked = with_markers(cut, found, engine=options.engine)
     base = cut.media_base or cut.path.parent
     out = targets.write(marked, options.out, options.target, base=base)
@@ -156,14 +156,14 @@ def with_markers(cut: Cut, found: Sequence[ClipEvents], *, engine: str) -> otio.
     return result
 
 
-def _look(
+def look(
     spans: Sequence[ClipSpan],
     options: SpotOptions,
     *,
     notes: list[str],
-    on_clip: Callable[[ClipEvents], None],
+    on_clip: Callable[[ClipEvents], None] = lambda found: None,
 ) -> list[ClipEvents]:
-    """The events of every clip; a clip whose picture cannot be read gets a note and no markers."""
+    """The events of every clip, by the engine; a clip whose picture cannot be read is left out, and noted."""
     if not spans:
         return []
     store = TakeStore(default_root(options.out))

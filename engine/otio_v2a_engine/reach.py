@@ -91,7 +91,7 @@ class Reach:
         if self._tables is None:
             captions = {role: _captions(role) for role in (Role.FX, Role.AMB)}
             everything = [caption for words in captions.values() for caption in words]
-            both = self._embeddings(everything).split([len(words) for words in captions.values()])
+            both = torch.split(self._embeddings(everything), [len(words) for words in captions.values()])
             self._tables = {role: (captions[role], part) for role, part in zip(captions, both, strict=True)}
         return self._tables[Role.AMB if role is Role.AMB else Role.FX]
 
