@@ -120,6 +120,7 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--clip", action="append", default=[], metavar="NAME", help="only clips of this name, id or glob")
     what.add_argument("--seed", type=int, metavar="N", help="seed of the first take (from the clip)")
     what.add_argument("--takes", type=_positive, metavar="N", help="takes per clip and role (1)")
+    what.add_argument("--pick", choices=("best",), help="make the best take active, by sync and cleanness (the first)")
     how = parser.add_argument_group("how to make it")
     how.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
     how.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
@@ -181,6 +182,7 @@ def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
         "paths": "only the files, one a line, for auditioning in any player",
         "choose": "make a take the active one",
         "drop": "remove a take from the timeline",
+        "rank": "score takes by sync and cleanness, and pick the best",
     }
     for name, text in helps.items():
         action = actions.add_parser(name, help=text)
@@ -190,7 +192,12 @@ def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
             action.add_argument("number", type=_positive, metavar="N", help="number of the take")
         action.add_argument("--clip", metavar="NAME", help="name or id of the clip")
         action.add_argument("--role", choices=ROLES, help="role of the stem")
+        if name == "rank":
+            action.set_defaults(module="commands_spot")
+            action.add_argument("--pick", choices=("best",), help="make the best take of every clip the active one")
         if name == "list":
+            action.add_argument("--scores", action="store_true", help="with scores, the best first (as rank)")
+        if name in ("list", "rank"):
             action.add_argument("--json", action="store_true", help="JSON lines instead of a table")
     _add_retouching(actions)
 
