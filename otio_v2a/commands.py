@@ -75,6 +75,11 @@ def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) 
         with choose_view(as_json=args.json, quiet=args.quiet) as view:
             produced = produce(prepared, options, on_event=view.on_event)
             movie = None
+            if args.pick and produced.out is not None:
+                from otio_v2a.commands_spot import pick
+
+                for words in pick(produced.out):
+                    view.message(words)
             if preview and produced.out is not None:
                 movie = _make_preview(prepared.cut, default_preview(produced.out), view.message, stems=produced.stems)
     if args.json:
@@ -264,6 +269,10 @@ def _shots_of(cut: Any) -> dict[str, Any]:
 
 def takes_list(args: argparse.Namespace) -> int:
     """`otio-v2a takes list TIMELINE`."""
+    if args.scores:
+        from otio_v2a.commands_spot import takes_rank
+
+        return takes_rank(args)
     from otio_v2a import choosing
 
     rows = choosing.list_takes(args.timeline, clip=args.clip, role=_role(args))
