@@ -22,7 +22,8 @@ def run(cut: Path | None = None) -> int:
     from PySide6.QtCore import QTimer, qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
 
-    from otio_v2a_ui import theme
+    from otio_v2a_ui import theme, translation
+    from otio_v2a_ui.settings import Settings
     from otio_v2a_ui.window import Window
 
     qInstallMessageHandler(_log_qt)
@@ -32,6 +33,7 @@ def run(cut: Path | None = None) -> int:
     app.setApplicationDisplayName("otio-v2a")
     app.setDesktopFileName("otio-v2a")
     theme.apply_to_application(app)
+    translation.install(app, Settings().language)
     window = Window()
     window.show()
     if cut is not None:

@@ -1,0 +1,1 @@
+"""Translations of the panel: sources (.ts) and what Qt reads (.qm), made by tools/translations."""
