@@ -40,7 +40,7 @@ def german(qapp):
         qapp.removeTranslator(translator)
 
 
-def test_the_panel_speaksgerman_when_asked(qtbot, _german):
+def test_the_panel_speaks_german_when_asked(qtbot, german):
     from otio_v2a_engine.contract import Role
     from otio_v2a_ui.prompt_editor import PromptEditor
 
