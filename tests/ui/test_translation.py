@@ -14,7 +14,7 @@ from otio_v2a_ui.translation import install, languages
 _FOLDER = Path(otio_v2a_ui.__file__).parent / "i18n"
 
 
-def testgerman_is_there():
+def test_german_is_there():
     assert "de" in languages()
 
 
