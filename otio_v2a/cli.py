@@ -123,6 +123,14 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--pick", choices=("best",), help="make the best take active, by sync and cleanness (the first)")
     how = parser.add_argument_group("how to make it")
     how.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
+    how.add_argument(
+        "--engine-for",
+        type=_role_engine,
+        action="append",
+        default=[],
+        metavar="ROLE=NAME",
+        help="another engine for one role; repeatable",
+    )
     how.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
     how.add_argument("--steps", type=_positive, metavar="N", help="sampler steps (the engine's own)")
     how.add_argument("--guidance", type=float, metavar="G", help="guidance scale (the engine's own)")
@@ -200,6 +208,16 @@ def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
         if name in ("list", "rank"):
             action.add_argument("--json", action="store_true", help="JSON lines instead of a table")
     _add_retouching(actions)
+    prune = actions.add_parser(
+        "prune",
+        help="name, or remove, delivered files that no timeline uses any more",
+        description="Name the files in TIMELINE's folder of stems that no file beside it mentions: versions that "
+        "choices and adjustments left behind. Only files that otio-v2a wrote, and none of the last minute. A project "
+        "elsewhere may still use them: look before you remove them.",
+    )
+    prune.set_defaults(command="takes_prune", module="commands_prune")
+    prune.add_argument("timeline", type=Path, metavar="TIMELINE", help="a timeline that otio-v2a wrote")
+    prune.add_argument("--remove", action="store_true", help="remove them")
 
 
 def _add_retouching(actions: "Commands[argparse.ArgumentParser]") -> None:
@@ -294,7 +312,7 @@ def _add_eval(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "eval",
         help="measure made sound: FAD, KL, CLAP, AV-Align ..., and timing against labelled onsets",
-        description="Measure folders of made sound against clips of the same names, and write figures.json, figures.csv "
+        description="Measure folders of made sound against clips of the same names; writes figures.json, figures.csv "
         "and report.html. Metrics that need weights take the user's (see --list); timing is measured without any.",
     )
     parser.set_defaults(command="evaluate", module="commands_eval")
@@ -367,6 +385,13 @@ def _roles(text: str) -> tuple[str, ...]:
     if unknown or not names:
         raise argparse.ArgumentTypeError(f"roles are {', '.join(ROLES)}, separated by commas; not {text!r}")
     return names
+
+
+def _role_engine(text: str) -> tuple[str, str]:
+    role, _, engine = text.partition("=")
+    if role not in ROLES or not engine:
+        raise argparse.ArgumentTypeError(f"needs ROLE=NAME with a role of {', '.join(ROLES)}, not {text!r}")
+    return role, engine
 
 
 def _positive(text: str) -> int:

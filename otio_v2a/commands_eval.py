@@ -1,4 +1,4 @@
-"""What `otio-v2a eval` does: has made sound measured in a process of the engine and shows the figures. Owns no metric."""
+"""What `otio-v2a eval` does: has made sound measured by a process and shows the figures. Owns no metric."""
 
 import argparse
 import json

@@ -15,8 +15,6 @@ from otio_v2a_engine.contract import EngineError
 
 __all__ = ["main"]
 
-_log = logging.getLogger("otio_v2a_engine.evaluation")
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m otio_v2a_engine.evaluation", description=__doc__)
@@ -110,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             path = convert(args.name, args.file, args.weights or Path.cwd())
             _say(f"wrote {path}")
     except EngineError as error:
-        _log.error("%s", error)
+        sys.stderr.write(f"{error}\n")
         return 2
     return 0
 

@@ -96,7 +96,7 @@ WEIGHTS: tuple[Needed, ...] = (
         (),
         "cavp_epoch66.ckpt",
         "huggingface.co/SimianLuo/Diff-Foley",
-        "Apache-2.0 says its page; trained on VGGSound and AudioSet",
+        "MIT; trained on VGGSound and AudioSet",
         ("cavp",),
     ),
 )

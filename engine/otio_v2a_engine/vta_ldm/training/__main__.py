@@ -16,8 +16,6 @@ from otio_v2a_engine.contract import EngineError
 
 __all__ = ["main"]
 
-_log = logging.getLogger("otio_v2a_engine.vta_ldm.training")
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m otio_v2a_engine.vta_ldm.training", description=__doc__)
@@ -136,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         {"prepare": _prepare, "run": _run, "ablation": _ablation}[args.command](args)
     except EngineError as error:
-        _log.error("%s", error)
+        sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
