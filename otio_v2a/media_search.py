@@ -103,7 +103,8 @@ class Match:
         if not self.candidates:
             return f"{head}: nothing of that name or kind"
         shown = "; ".join(f"{each.path} ({', '.join(each.remarks)})" for each in self.candidates[:5])
-        return f"{head}: {len(self.candidates)} candidates, none beyond doubt: {shown}"
+        several = "one candidate, not" if len(self.candidates) == 1 else f"{len(self.candidates)} candidates, none"
+        return f"{head}: {several} beyond doubt: {shown}"
 
 
 @dataclass(frozen=True)
@@ -283,14 +284,13 @@ def _judged(missing: Missing, path: Path, rank: int) -> Candidate | None:
         if missing.rate is not None and media.duration_s is not None:
             duration_s = media.duration_s / missing.rate  # counted in images until here
     right = _is_length_right(missing, duration_s)
-    is_longer = right is False and duration_s is not None and duration_s > (missing.duration_s or 0)
     if right is not None:
         seconds = f"{float(duration_s or 0):.2f} s instead of {float(missing.duration_s or 0):.2f} s"
         remarks.append("same length" if right else seconds)
     size_right = None if missing.n_bytes is None or missing.is_sequence else missing.n_bytes == n_bytes
     if size_right is not None:
         remarks.append("same size" if size_right else "another size")
-    by_name = rank >= _ALIKE and (right is not False or is_longer) and size_right is not False
+    by_name = rank >= _ALIKE and right is not False and size_right is not False
     by_size = bool(size_right) and right is True
     return Candidate(
         path=path,

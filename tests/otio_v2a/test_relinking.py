@@ -76,13 +76,14 @@ def test_ids_of_clips_survive_relinking(tmp_path):
     assert read(cut, options=ReadOptions(relinks=((str(there), moved),))).spans[0].clip_id == before
 
 
-def test_a_shorter_file_of_the_same_name_is_a_candidate_but_not_chosen(tmp_path):
+@pytest.mark.parametrize(("frames", "length"), [(12, "0.50"), (48, "2.00")])
+def test_a_file_of_the_same_name_and_another_length_is_a_candidate_but_not_chosen(tmp_path, frames, length):
     cut = _cut(tmp_path / "cut.otio", "gone/shot.mov")
-    _movie(tmp_path / "disk" / "shot.mov", frames=12)
+    _movie(tmp_path / "disk" / "shot.mov", frames=frames)
     (match,) = search(_missing(cut), tmp_path / "disk").matches
     assert match.choice is None
     assert [each.path.name for each in match.candidates] == ["shot.mov"]
-    assert "0.50 s instead of 1.00 s" in str(match)
+    assert f"{length} s instead of 1.00 s" in str(match)
 
 
 def test_two_different_files_of_one_name_are_left_to_the_user_and_copies_are_not(tmp_path):

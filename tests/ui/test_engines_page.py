@@ -89,3 +89,10 @@ def test_licences_that_are_not_known_are_said_to_be_not_known():
     assert forbids("") == "There are no weights."
     assert forbids("CreativeML-OpenRAIL-M").startswith("Commercial work is allowed, but")
     assert forbids("Foo-NC-1.0") == "No commercial work."
+
+
+def test_the_language_is_kept_for_the_next_start(qtbot, page, tmp_path):
+    dialog = page.window()
+    dialog.language.activated.emit(dialog.language.findData("de"))
+    assert Settings(tmp_path / "panel.ini").language == "de"
+    assert dialog.hint.isVisible()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -32,6 +32,7 @@ from otio_v2a_ui.licences import forbids
 from otio_v2a_ui.process import Errand
 from otio_v2a_ui.prompt_widgets import Choice, polish
 from otio_v2a_ui.settings import Settings
+from otio_v2a_ui.translation import languages
 
 __all__ = ["EnginesDialog", "EnginesPage"]
 
@@ -408,14 +409,48 @@ class EnginesPage(QWidget):  # type: ignore[misc]
 
 
 class EnginesDialog(QDialog):  # type: ignore[misc]
-    """The page in a window of its own."""
+    """The page in a window of its own, with the language of the interface below it."""
 
     def __init__(self, parent: QWidget | None = None, *, settings: Settings | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Engines"))
         theme.apply(self)
-        self.resize(820, 560)
-        self.page = EnginesPage(settings=settings)
+        self.resize(820, 600)
+        self._settings = settings or Settings()
+        self.page = EnginesPage(settings=self._settings)
+        self.language = Choice()
+        self.language.setAccessibleName(self.tr("Language"))
+        self.language.addItem(self.tr("As the system"), "")
+        for name in ("en", *languages()):
+            self.language.addItem(QLocale(name).nativeLanguageName(), name)
+        self.language.setCurrentIndex(max(self.language.findData(self._settings.language), 0))
+        self.language.activated.connect(self._language_chosen)
+        self.hint = QLabel(self.tr("from the next start on"))
+        self.hint.setProperty("dim", True)
+        self.hint.hide()
+        label = QLabel(self.tr("&Language"))
+        label.setProperty("dim", True)
+        label.setBuddy(self.language)
+        close = QPushButton(self.tr("Close"))
+        close.setAccessibleName(self.tr("Close"))
+        close.clicked.connect(self.accept)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(16, 8, 16, 12)
+        foot.setSpacing(12)
+        foot.addWidget(label)
+        foot.addWidget(self.language)
+        foot.addWidget(self.hint)
+        foot.addStretch(1)
+        foot.addWidget(close)
+        line = QFrame()
+        line.setProperty("line", True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.page)
+        layout.setSpacing(0)
+        layout.addWidget(self.page, 1)
+        layout.addWidget(line)
+        layout.addLayout(foot)
+
+    def _language_chosen(self, at: int) -> None:
+        self._settings.language = self.language.itemData(at)
+        self.hint.show()

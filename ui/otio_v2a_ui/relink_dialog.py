@@ -84,11 +84,12 @@ class RelinkDialog(QDialog):  # type: ignore[misc]
         self.tree.setHeaderLabels([self.tr("File"), self.tr("Clips"), self.tr("Found")])
         self.tree.setUniformRowHeights(True)
         self.tree.setRootIsDecorated(True)
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.tree.header()
         header.setStretchLastSection(True)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(0, 340)
-        header.resizeSection(1, 160)
+        header.resizeSection(0, 240)
+        header.resizeSection(1, 150)
         self.tree.itemActivated.connect(self._activated)
         self.tree.itemClicked.connect(self._activated)
         self.tree.currentItemChanged.connect(lambda *_: self._enable())
@@ -158,7 +159,9 @@ class RelinkDialog(QDialog):  # type: ignore[misc]
         self._show_choices()
 
     def _add_candidate(self, parent: QTreeWidgetItem, candidate: Candidate) -> None:
-        item = QTreeWidgetItem([str(candidate.path), "", ", ".join(candidate.remarks)])
+        place = f"{', '.join(candidate.remarks)} – {candidate.path.parent}"
+        item = QTreeWidgetItem([candidate.path.name, "", place])
+        item.setToolTip(2, place)
         item.setToolTip(0, str(candidate.path))
         item.setData(0, _CHOICE, str(candidate.path))
         parent.addChild(item)
@@ -174,6 +177,7 @@ class RelinkDialog(QDialog):  # type: ignore[misc]
                 item.setForeground(2, QColor(theme.GOOD))
             else:
                 several = self.tr("{n} candidates: choose one").format(n=n_children)
+                several = self.tr("one candidate: choose it, or not") if n_children == 1 else several
                 item.setText(2, several if n_children else self.tr("missing"))
                 item.setForeground(2, QColor(theme.WARN if n_children else theme.BAD))
             for number in range(n_children):

@@ -229,6 +229,7 @@ QRadioButton::indicator {{
 QRadioButton::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; }}
 QRadioButton:focus {{ color: {ACCENT}; }}
 QListWidget::item {{ padding: 4px 8px; }}
+QTreeWidget::item {{ padding: 3px 0; }}
 QCheckBox:focus {{ color: {ACCENT}; }}
 QLabel[changed="true"] {{ color: {ACCENT}; }}
 """
