@@ -129,6 +129,7 @@ def _options(args: argparse.Namespace, out: Path) -> Any:
         cue_sheets=tuple(args.cues),
         plan=PlanOptions(
             engine=args.engine or DEFAULT_ENGINE,
+            role_engines={Role(role): engine for role, engine in args.engine_for},
             device=args.device,
             channels=1 if args.mono else 2,
             sampling=sampling,

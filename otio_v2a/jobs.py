@@ -147,24 +147,6 @@ class Plan:
         """The jobs that the store has no take of: what a run would really render."""
         return tuple(job for job in self.jobs if store.get(job.content_hash) is None)
 
-    def describe(self, store: TakeStore | None = None) -> tuple[str, ...]:
-        """The plan in words, a line per job; with a store also what will be reused."""
-        missing = self.jobs if store is None else self.missing(store)
-        hashes = {job.content_hash for job in missing}
-        lines = []
-        for job in self.jobs:
-            state = "" if job.content_hash in hashes else " (finished before)"
-            prompt = f' "{job.request.prompt.text}"' if job.request.prompt.text else ""
-            lines.append(
-                f"{job.title}: {float(Fraction(job.span_samples, job.request.sample_rate)):.2f} s with "
-                f"{job.engine}{prompt}, seed {job.request.seed}{state}"
-            )
-        lines += [f"{skip.clip} on {skip.track} is skipped: {skip.reason}" for skip in self.skipped]
-        lines += self.notes
-        seconds = sum(job.estimated_s for job in missing)
-        lines.append(f"{len(missing)} of {len(self.jobs)} renders to do, about {seconds:.0f} s on two CPU cores")
-        return tuple(lines)
-
 
 def plan(
     cut: "Cut",

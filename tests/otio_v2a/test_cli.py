@@ -73,6 +73,22 @@ def test_help_imports_neither_otio_nor_torch():
     assert "generate" in done.stdout
 
 
+def test_a_role_can_have_an_engine_of_its_own(cut):
+    assert (
+        cli.main(["generate", str(cut), "--engine-for", "FX=fake", "--engine-for", "AMB=fake", "--engine", "small"])
+        == 0
+    )
+    own = [track.metadata["otio_v2a"]["origin"] for track in _own_tracks(cut.with_name("reel_v2a.otio"))]
+    assert own == ["algorithmic media", "algorithmic media"]
+
+
+@pytest.mark.parametrize("wrong", ["FX", "FX=", "steps=fake"])
+def test_an_engine_for_no_role_is_refused(cut, capsys, wrong):
+    with pytest.raises(SystemExit):
+        cli.main(["generate", str(cut), "--engine-for", wrong])
+    assert "needs ROLE=NAME" in capsys.readouterr().err
+
+
 def test_generating_adds_tracks_and_names_the_clip_that_is_skipped(cut, capsys):
     assert _generate(cut) == 0
     out = cut.with_name("reel_v2a.otio")

@@ -258,14 +258,6 @@ def test_more_steps_cost_more(movie):
     assert dear.estimated_s == pytest.approx(4 * cheap.estimated_s)
 
 
-def test_the_plan_words_itself(movie):
-    made = plan(CUT, [ask(make_span(movie), text="rain", takes=2)], options=FAKE_PLAN)
-    first, second, total = made.describe()
-    assert first == 'SH010 FX take 1: 4.00 s with fake "rain", seed 7'
-    assert second.startswith("SH010 FX take 2: 4.00 s")
-    assert total == f"2 of 2 renders to do, about {made.estimated_s:.0f} s on two CPU cores"
-
-
 # --- the content hash -------------------------------------------------------------------------------------------
 
 REQUEST = RenderRequest(
