@@ -69,6 +69,18 @@ def test_a_tone_lies_at_its_height_and_begins_at_its_time(write, hz):
     assert loud.max() == pytest.approx(4.0, abs=0.05)
 
 
+def test_onsets_are_where_the_sound_begins_anew_and_noise_has_none(write):
+    n = np.arange(3 * RATE)
+    noise = np.random.default_rng(2).normal(0, 1, len(n))
+    hits = 0.001 * noise
+    for at in (0.5, 1.25, 2.3):
+        hits = hits + np.where(n / RATE >= at, 0.2 * np.exp(-20 * np.maximum(n / RATE - at, 0)), 0) * noise
+    assert look_at(write(hits, "hits.wav")).onsets_s == pytest.approx((0.5, 1.25, 2.3), abs=0.02)
+    steady = look_at(write(0.1 * noise, "noise.wav")).onsets_s
+    assert [at for at in steady if at > 0.05] == []
+    assert look_at(write(np.zeros(RATE), "silence.wav")).onsets_s == ()
+
+
 def test_a_long_file_has_no_more_columns_than_a_screen(write):
     found = look_at(write(np.zeros(120 * RATE)))
     assert len(found.sonogram.levels) <= 4097

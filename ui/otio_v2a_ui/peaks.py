@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from otio_v2a_ui.onsets import BandLevels
+
 __all__ = ["Analyst", "Peaks", "Sonogram", "SoundPicture", "look_at"]
 
 _log = logging.getLogger(__name__)
@@ -87,11 +89,12 @@ class Sonogram:
 
 @dataclass(frozen=True)
 class SoundPicture:
-    """All that is drawn of a file."""
+    """All that is drawn of a file; onsets are in seconds from its start."""
 
     path: Path
     peaks: Peaks
     sonogram: Sonogram
+    onsets_s: tuple[float, ...] = ()
 
 
 def look_at(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> SoundPicture:
@@ -107,6 +110,7 @@ def look_at(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> Sou
             rate, n_samples = file.samplerate, file.frames
             hop = max(_WINDOW // 4, -(-n_samples // _MOST_COLUMNS))
             bands = _bands(rate)
+            bands_over_time = BandLevels(rate)
             window = np.hanning(_WINDOW).astype(np.float32)
             lows: list[npt.NDArray[np.float32]] = []
             columns: list[npt.NDArray[np.uint8]] = []
@@ -118,6 +122,7 @@ def look_at(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> Sou
                 if cancelled():
                     raise OSError(f"{path} is not looked at any more")
                 mono = block.mean(axis=1)
+                bands_over_time.add(mono)
                 lows.append(_extremes(mono, _BIN))
                 at += len(mono)
                 sound = np.concatenate([tail, mono])
@@ -143,6 +148,7 @@ def look_at(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> Sou
         path=path,
         peaks=Peaks(sample_rate=rate, n_samples=n_samples, levels=tuple(levels)),
         sonogram=Sonogram(levels=table, seconds_per_column=hop / rate),
+        onsets_s=bands_over_time.onsets_s(),
     )
 
 

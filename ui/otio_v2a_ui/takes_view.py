@@ -312,6 +312,7 @@ class TakesView(QWidget):  # type: ignore[misc]
         self._clip: PlayerClip | None = None
         self._rows: tuple[TakeRow, ...] = ()
         self._groups: dict[Role, _Group] = {}
+        self._has_sync = False
         self.setAccessibleName(self.tr("Takes"))
         self.ruler = Ruler(self.axis)
         self.ruler.seeked.connect(self.seeked)
@@ -371,6 +372,11 @@ class TakesView(QWidget):  # type: ignore[misc]
                 self._groups[role] = self._make_group(role)
                 self._column.insertWidget(place, self._groups[role])
             self._fill(self._groups[role], [row for row in takes if row.role == role])
+        has_sync = any(row.sync_ms is not None for row in takes)
+        for group in self._groups.values():
+            for strip in group.strips.values():
+                strip.sync.setVisible(has_sync)
+        self._has_sync = has_sync
         self._show_empty()
         self._offer_region()
 
@@ -475,7 +481,7 @@ class TakesView(QWidget):  # type: ignore[misc]
         self.empty.setVisible(not self._rows)
         self.scroll.setVisible(bool(self._rows))
         for widget in (self.ruler, *self._captions):
-            widget.setVisible(bool(self._rows))
+            widget.setVisible(bool(self._rows) and (widget is not self._captions[0] or self._has_sync))
         head = self.fontMetrics().averageCharWidth() * 4 + 27 * theme.UNIT + theme.UNIT
         tail = 0
         if self._groups:

@@ -114,8 +114,21 @@ class WaveformView(SoundStrip):
         colour = QColor(theme.ROLE_COLOURS[self.stem.role])
         painter.setBrush(mixed(self.ground(), colour, 0.95 if self.is_active else 0.4))
         painter.drawPolygon(QPolygonF(outline))
+        self._draw_onsets(painter, rect, colour)
         self._draw_fades(painter, rect)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_onsets(self, painter: QPainter, rect: QRectF, colour: QColor) -> None:
+        """Ticks at the foot, where the sound begins anew inside of the clip."""
+        if self.picture is None or self.stem is None:
+            return
+        painter.setPen(QPen(colour.lighter(140), 1.4))
+        length = max(3.0, rect.height() / 9)
+        for onset in self.picture.onsets_s:
+            at = onset + float(self.stem.start_s)
+            if 0 <= at < self.axis.duration_s:
+                x = self.axis.x_of(at, rect.width())
+                painter.drawLine(QPointF(x, rect.height() - length), QPointF(x, rect.height()))
 
     def _draw_fades(self, painter: QPainter, rect: QRectF) -> None:
         if self.stem is None:
