@@ -1,16 +1,26 @@
 """What every visual encoder is: frames in, features out. Knows no particular encoder and no sound."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from otio_v2a_engine.contract import WeightsError
 from otio_v2a_engine.vta_ldm.config import EncoderSettings
 
-__all__ = ["CLIP_DEVIATION", "CLIP_MEAN", "VisualEncoder"]
+__all__ = ["CLIP_DEVIATION", "CLIP_MEAN", "IMAGENET_DEVIATION", "IMAGENET_MEAN", "VisualEncoder", "padded"]
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def padded(frames: Tensor, multiple: int) -> Tensor:
+    """Frames `(B, T, ...)` with the last one repeated until T is a multiple of `multiple`."""
+    lacking = -frames.shape[1] % multiple
+    return torch.cat([frames, frames[:, -1:].expand(-1, lacking, *frames.shape[2:])], dim=1) if lacking else frames
 
 
 class VisualEncoder(nn.Module, ABC):
@@ -26,6 +36,9 @@ class VisualEncoder(nn.Module, ABC):
 
     mean: Tensor
     deviation: Tensor
+    network: nn.Module
+    published_prefixes: tuple[str, ...] = ("",)
+    """What the names of this encoder's tensors begin with in its publisher's file; others belong to other parts."""
 
     def __init__(
         self,
@@ -51,6 +64,19 @@ class VisualEncoder(nn.Module, ABC):
         if self.settings.normalise:
             frames = (frames - self.mean) / self.deviation
         return self.encode(frames)
+
+    def load_published(self, tensors: Mapping[str, Tensor]) -> None:
+        """Load the publisher's tensors under the publisher's names; those of other parts are passed over.
+
+        Raises:
+            WeightsError: one of this encoder's own is missing, unknown or of the wrong shape.
+        """
+        own = {name: tensor for name, tensor in tensors.items() if name.startswith(self.published_prefixes)}
+        own = {name: tensor for name, tensor in own.items() if not name.endswith(".position_ids")}
+        try:
+            self.network.load_state_dict(own, strict=True)
+        except RuntimeError as error:
+            raise WeightsError(f"these are not the published weights of {self.settings.kind}: {error}") from error
 
     @abstractmethod
     def encode(self, frames: Tensor) -> Tensor:

@@ -41,6 +41,8 @@ def tiny_clip_config() -> dict[str, Any]:
 class ClipEncoder(VisualEncoder):
     """The projected class token of every frame, not normalised."""
 
+    published_prefixes = ("vision_model.", "visual_projection.")
+
     def __init__(self, settings: EncoderSettings, config: dict[str, Any]) -> None:
         from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
