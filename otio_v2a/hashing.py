@@ -15,7 +15,7 @@ from otio_v2a_engine.weight_folders import version_of
 
 __all__ = ["content_hash", "digest", "picture_text", "sound_text", "spelled"]
 
-_HASH_VERSION = 1
+_HASH_VERSION = 2
 
 
 def content_hash(
