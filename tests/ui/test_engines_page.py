@@ -20,12 +20,17 @@ def _machine(monkeypatch):
 
 
 @pytest.fixture
-def page(qtbot, tmp_path):
+def dialog(qtbot, tmp_path):
     dialog = EnginesDialog(settings=Settings(tmp_path / "panel.ini"))
     qtbot.addWidget(dialog)
     dialog.show()
     qtbot.waitUntil(lambda: dialog.page.device.count() == 2, timeout=60_000)
-    yield dialog.page
+    return dialog
+
+
+@pytest.fixture
+def page(dialog):
+    return dialog.page
 
 
 def _weights(folder, licence="CC-BY-NC-4.0"):
@@ -91,8 +96,7 @@ def test_licences_that_are_not_known_are_said_to_be_not_known():
     assert forbids("Foo-NC-1.0") == "No commercial work."
 
 
-def test_the_language_is_kept_for_the_next_start(qtbot, page, tmp_path):
-    dialog = page.window()
+def test_the_language_is_kept_for_the_next_start(dialog, tmp_path):
     dialog.language.activated.emit(dialog.language.findData("de"))
     assert Settings(tmp_path / "panel.ini").language == "de"
     assert dialog.hint.isVisible()

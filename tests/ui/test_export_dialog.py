@@ -1,6 +1,7 @@
 """The export dialog."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import opentimelineio as otio
@@ -9,10 +10,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox
 
+from otio_v2a.deliver import Held
 from otio_v2a.demo import cut_path
-from otio_v2a.stem import Layout
+from otio_v2a.stem import Layout, StemClip, StemTake
 from otio_v2a.targets import Target
-from otio_v2a_engine.contract import Role
+from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_ui import export_dialog
 from otio_v2a_ui.document import Document
 from otio_v2a_ui.export_dialog import ExportDialog
@@ -60,6 +62,7 @@ def test_a_timeline_is_written_and_the_report_can_be_copied(qtbot, cut, tmp_path
     monkeypatch.setattr(export_dialog, "reveal", shown.append)
     _choose(qtbot, dialog, Target.PREMIERE)
     dialog.layout_roles.click()
+    qtbot.waitUntil(dialog.export.isEnabled, timeout=60_000)
     qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog.written is not None, timeout=60_000)
     out = cut.parent / "cut_v2a_premiere.otio"
@@ -114,5 +117,41 @@ def test_a_disk_that_refuses_is_a_message(qtbot, cut, tmp_path):
     dialog.start()
     qtbot.waitUntil(lambda: dialog.message.property("bad") is True, timeout=60_000)
     assert dialog.export.isEnabled()
+    dialog.reject()
+    document.close()
+
+
+def test_takes_that_are_not_heard_are_named_among_the_losses(qtbot, cut, tmp_path):
+    document = Document.open(cut, state=tmp_path / "state")
+    dialog = ExportDialog(document, settings=Settings(tmp_path / "panel.ini"))
+    qtbot.addWidget(dialog)
+    clip = StemClip(
+        clip_id=document.clip_id_at(0),
+        name="Tap",
+        track="V1",
+        record_start=0,
+        span_samples=10,
+        takes=tuple(
+            StemTake(
+                number=number,
+                path=tmp_path / f"{number}.wav",
+                file_start=0,
+                n_samples=10,
+                content_hash=str(number),
+                seed=number,
+                prompt=PromptSpec(),
+                engine="fake",
+                engine_version="1",
+            )
+            for number in (1, 2, 3)
+        ),
+        active=2,
+    )
+    dialog._snapshot = replace(dialog._snapshot, held=(Held(role=Role.FX, clip=clip),))
+    _choose(qtbot, dialog, Target.PREMIERE)
+    assert "2 takes that are not in use stay in the file" in dialog.losses.item(0).text()
+    dialog.layout_roles.click()
+    qtbot.waitUntil(lambda: "Looking" not in dialog.losses_head.text(), timeout=60_000)
+    assert dialog.losses.item(0).text() == "timeline: 2 takes that are not in use"
     dialog.reject()
     document.close()

@@ -171,6 +171,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
 
     def _connect(self) -> None:
         self.target.currentIndexChanged.connect(self._target_changed)
+        self._layouts.buttonToggled.connect(lambda _, on: self._look() if on else None)
         self.file.textEdited.connect(self._file_typed)
         self.browse.clicked.connect(self._browse)
         self.export.clicked.connect(self.start)
@@ -250,8 +251,8 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         if self._looking.is_running:
             self._look_again = True
             return
-        snapshot, target = self._snapshot, self.chosen_target
-        self._looking.start(lambda errand: (target, snapshot.losses(target)))
+        snapshot, target, layout = self._snapshot, self.chosen_target, self.chosen_layout
+        self._looking.start(lambda errand: (target, (*snapshot.losses(target), *_of_takes(snapshot, target, layout))))
 
     def _looked(self, result: tuple[Target, tuple[Loss, ...]]) -> None:
         target, losses = result
@@ -397,6 +398,16 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         else:
             self._looking.wait()
             super().closeEvent(event)
+
+
+def _of_takes(snapshot: Snapshot, target: Target, layout: Layout) -> tuple[Loss, ...]:
+    """What becomes of the takes that are not heard."""
+    others = sum(len(each.clip.takes) - 1 for each in snapshot.held)
+    if not others or (target is Target.PORTABLE and layout is Layout.CLIPS):
+        return ()
+    if layout is Layout.ROLES or target in (Target.OTIOZ, Target.FCP_XML):
+        return (Loss("", "", f"{others} takes that are not in use"),)
+    return (Loss("", "", f"{others} takes that are not in use stay in the file, but the host does not show them"),)
 
 
 def _default_out(document: Document, target: Target) -> Path:
