@@ -252,7 +252,7 @@ def test_missing_media_and_no_device_are_said_in_the_player(qtbot, clip_of):
     widget.show()
     widget.set_clip(clip_of(picture=False))
     assert "missing" in widget.view._words
-    qtbot.waitUntil(lambda: widget.message.text() == "No sound device: playing without sound", timeout=30000)
+    qtbot.waitUntil(lambda: widget.message.toolTip() == "No sound device: playing without sound", timeout=30000)
     widget.play()
     qtbot.waitUntil(lambda: widget.position_s > 0.02, timeout=30000)
     widget.set_clip(None)
@@ -268,7 +268,7 @@ def test_a_device_that_cannot_be_opened_leaves_a_silent_clock(qtbot, clip_of):
     widget = PlayerWidget(make_sink=broken)
     qtbot.addWidget(widget)
     widget.set_clip(clip_of())
-    qtbot.waitUntil(lambda: "cannot be opened" in widget.message.text(), timeout=30000)
+    qtbot.waitUntil(lambda: "cannot be opened" in widget.message.toolTip(), timeout=30000)
     widget.play()
     qtbot.waitUntil(lambda: widget.position_s > 0.02, timeout=30000)
     widget.shutdown()

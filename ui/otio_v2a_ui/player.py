@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -156,6 +156,7 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
         self._feed: PictureFeed | None = None
         self._speed = 0.0
         self._is_looping = False
+        self._words = ""
         self._is_k_down = False
         self._frame = -1
         self._references: dict[Role, Path] = {}
@@ -624,8 +625,19 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
             self.timecode.setText("--:--:--:--")
 
     def _note(self, words: str) -> None:
-        self.message.setText(words)
+        self._words = words
         self.message.setToolTip(words)
+        self._fit_words()
+
+    def _fit_words(self) -> None:
+        """As much of the message as there is room for, its beginning first."""
+        room = max(self.message.width(), self.message.fontMetrics().averageCharWidth() * 8)
+        self.message.setText(self.message.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, room))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The message has more room, or less."""
+        super().resizeEvent(event)
+        self._fit_words()
 
     # Keys
 
