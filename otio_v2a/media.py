@@ -5,11 +5,13 @@ signs that mean an escape in one place and themselves in another. `otio.url_util
 decodes `%2523` twice, and turns a foreign host into a network path; nothing here goes through it.
 """
 
+import ntpath
 import os
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote
 
 from otio_v2a.errors import MediaError
@@ -24,6 +26,7 @@ __all__ = [
     "find_sequence",
     "images_in",
     "parse_timecode",
+    "places",
     "probe",
     "resolve",
     "spellings",
@@ -99,6 +102,20 @@ def spellings(url_or_path: str) -> list[str]:
     return _unique([guess[1:] if guess.startswith("/") and _DRIVE.match(guess) else guess for guess in guesses])
 
 
+def places(spelling: str, *, base: str, flavour: ModuleType = os.path) -> list[str]:
+    """The absolute paths where one of the `spellings` may lie, with its backslashes turned as a second guess.
+
+    Relative ones start at `base`, which is absolute. `flavour` is `ntpath` or `posixpath`. Another system's absolute
+    path lies nowhere: it is never read as a relative or a local one.
+    """
+    texts = [spelling]
+    if flavour is not ntpath:
+        if _DRIVE.match(spelling) or spelling.startswith(("\\\\", "//")):
+            return []
+        texts = _unique([spelling, spelling.replace("\\", "/")])
+    return [str(flavour.normpath(flavour.join(base, text))) for text in texts]
+
+
 def resolve(url_or_path: str, *, base: Path, roots: Sequence[Path] = ()) -> Path:
     """The existing regular file that a reference means, as an absolute path.
 
@@ -109,9 +126,10 @@ def resolve(url_or_path: str, *, base: Path, roots: Sequence[Path] = ()) -> Path
         MediaError: it is not a local file, does not exist (naming what was tried) or lies outside of `roots`.
     """
     tried = []
-    for guess in spellings(url_or_path):
-        for path in _candidates(guess, base):
-            tried.append(str(path))
+    for spelling in spellings(url_or_path):
+        for place in places(spelling, base=str(base.absolute())):
+            tried.append(place)
+            path = Path(place)
             if _is_file(path):
                 _check_roots(path, roots)
                 return path
@@ -132,9 +150,9 @@ def find_sequence(
         MediaError: no image of it exists, or it is not local.
     """
     tried = []
-    for guess in spellings(f"{head}\x01{tail}"):
-        for path in _candidates(guess, base):
-            before, _, after = str(path).partition("\x01")
+    for spelling in spellings(f"{head}\x01{tail}"):
+        for place in places(spelling, base=str(base.absolute())):
+            before, _, after = place.partition("\x01")
             tried.append(f"{before}{'#' * max(digits, 1)}{after}")
             numbers = _numbers(before, after, digits)
             if numbers:
@@ -249,16 +267,6 @@ def _duration(container: object, stream: object, rate: Fraction | None) -> Fract
     if seconds is None or seconds <= 0:
         return None
     return max(round(seconds * rate), 1) / rate if rate else seconds
-
-
-def _candidates(guess: str, base: Path) -> list[Path]:
-    """Where a spelling may lie: as it is, and with its backslashes turned."""
-    is_drive = bool(_DRIVE.match(guess))
-    if os.name != "nt" and (is_drive or guess.startswith(("\\\\", "//"))):
-        # Another system's absolute path: never reinterpret it as a relative or a local one.
-        return [Path(guess)] if is_drive and (base / guess).is_file() else []
-    texts = [guess] if os.name == "nt" or "\\" not in guess else [guess, guess.replace("\\", "/")]
-    return [Path(os.path.normpath(base.absolute() / text)) for text in texts]
 
 
 def _is_file(path: Path) -> bool:

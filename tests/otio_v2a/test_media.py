@@ -1,13 +1,15 @@
 """Every form in which hosts write a path, and what a movie's header says."""
 
+import ntpath
 import os
+import posixpath
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
 from otio_v2a.errors import MediaError
-from otio_v2a.media import find_sequence, images_in, parse_timecode, probe, resolve, spellings, split_pattern
+from otio_v2a.media import find_sequence, images_in, parse_timecode, places, probe, resolve, spellings, split_pattern
 
 NAMES = ["plain.mov", "a b.mov", "take #2.mov", "why?.mov", "50%.mov", "a%20b.mov", "%2523.mov", "ü.mov", "a;b&c=d.mov"]
 
@@ -87,6 +89,46 @@ def test_relative_references_start_at_the_cut(tmp_path):
 )
 def test_windows_drives_are_kept(written, meant):
     assert spellings(written)[0] == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("file:///C:/Media/a%20b.mov", r"C:\Media\a b.mov"),
+        ("file://C:/Media/a.mov", r"C:\Media\a.mov"),
+        ("C:\\Media\\sub\\..\\a.mov", r"C:\Media\a.mov"),
+        ("c:/Media/a.mov", r"c:\Media\a.mov"),
+        ("\\\\srv\\share\\a.mov", r"\\srv\share\a.mov"),
+        ("//srv/share/a.mov", r"\\srv\share\a.mov"),
+        ("media/a.mov", r"D:\cuts\media\a.mov"),
+        ("media\\a.mov", r"D:\cuts\media\a.mov"),
+        ("..\\media\\a.mov", r"D:\media\a.mov"),
+        ("\\Media\\a.mov", r"D:\Media\a.mov"),
+        ("file:///Media/a.mov", r"D:\Media\a.mov"),
+    ],
+)
+def test_on_windows_every_form_leads_to_its_drive_or_share(written, meant):
+    found = places(spellings(written)[0], base=r"D:\cuts", flavour=ntpath)
+    assert [PureWindowsPath(place) for place in found] == [PureWindowsPath(meant)]
+    assert all(PureWindowsPath(place).is_absolute() for place in found)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("media/a.mov", ["/cuts/media/a.mov"]),
+        ("media\\a.mov", ["/cuts/media\\a.mov", "/cuts/media/a.mov"]),
+        ("../a.mov", ["/a.mov"]),
+        ("/mnt/a.mov", ["/mnt/a.mov"]),
+        ("C:\\Media\\a.mov", []),
+        ("\\\\srv\\share\\a.mov", []),
+        ("//srv/share/a.mov", []),
+    ],
+)
+def test_elsewhere_a_backslash_is_turned_second_and_a_drive_lies_nowhere(written, meant):
+    found = places(spellings(written)[0], base="/cuts", flavour=posixpath)
+    assert found == meant
+    assert all(PurePosixPath(place).is_absolute() for place in found)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="these are local paths there")
