@@ -203,3 +203,27 @@ def test_every_field_has_a_name_for_screen_readers(editor):
         assert field.accessibleName()
     for number in (editor.steps, editor.guidance, editor.text_guidance, editor.takes):
         assert number.spin.accessibleName()
+
+
+def test_with_many_clips_a_text_is_taken_over_when_typing_pauses_and_never_lost(qtbot, editor, edits):
+    ids = [f"c{number}" for number in range(201)]
+    editor.set_prompts(_prompts(*ids))
+    qtbot.keyClicks(editor.text, "rain")
+    editor.flush()
+    assert [len(made) for made in edits][-1] == 201
+    assert {each.text for each in edits[-1]} == {"rain"}
+    qtbot.keyClicks(editor.text, "y")
+    editor.set_role(Role.AMB)
+    assert {(each.text, each.role) for each in edits[-1]} == {("rainy", Role.FX)}
+    editor.set_role(Role.FX)
+    assert editor.text.toPlainText() == "rainy"
+    qtbot.keyClicks(editor.text, "!")
+    editor.set_prompts(_prompts("other"))
+    assert {each.text for each in edits[-1]} == {"rainy!"}
+    assert editor.text.toPlainText() == ""
+
+
+def test_a_pause_is_enough(qtbot, editor, edits):
+    editor.set_prompts(_prompts(*(f"c{number}" for number in range(201))))
+    with qtbot.waitSignal(editor.edited, timeout=60_000):
+        qtbot.keyClicks(editor.text, "x")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -27,7 +27,7 @@ from otio_v2a_engine.contract import EngineError, EngineInfo, Role
 from otio_v2a_ui import theme
 from otio_v2a_ui.folders import config_folder, state_folder
 from otio_v2a_ui.presets import Preset, Presets
-from otio_v2a_ui.prompt_fields import MIXED, common, differing, is_default, reset, rolled, with_value
+from otio_v2a_ui.prompt_fields import MIXED, Summary, reset, rolled, with_value
 from otio_v2a_ui.prompt_history import PromptHistory
 from otio_v2a_ui.prompt_widgets import Choice, FieldLabel, NumberField, SeedValidator, TextField
 from otio_v2a_ui.state import ClipPrompt
@@ -36,6 +36,9 @@ __all__ = ["PromptEditor"]
 
 _MOST_SHOWN = 20
 _SHOWN_LETTERS = 60
+_MANY = 200
+"""With more clips than these, a text is taken over when typing pauses, not letter by letter."""
+_PAUSE_MS = 250
 _TEXT_GUIDANCE = "guidance-text"
 
 
@@ -63,6 +66,10 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         super().__init__(parent)
         self.setObjectName("prompt")
         self._prompts: dict[Role, tuple[ClipPrompt, ...]] = {}
+        self._summaries: dict[Role, Summary] = {}
+        self._typed: tuple[Role, str, str] | None = None
+        self._typing = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._typing.timeout.connect(self.flush)
         self._presets_damage = ""
         self._presets = presets or self._load_presets()
         self._history = history or PromptHistory(state_folder())
@@ -89,7 +96,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         for role in Role:
             at = self.tabs.addTab(role.value)
             self.tabs.setTabToolTip(at, names[role])
-        self.tabs.currentChanged.connect(lambda _: self._show())
+        self.tabs.currentChanged.connect(self._role_changed)
         self.count = QLabel()
         self.count.setProperty("dim", True)
         self.enabled = QCheckBox(self.tr("&Make this stem"))
@@ -101,7 +108,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         self.negative_text = TextField(2)
         self.transcript = TextField(3)
         for name, field in self._texts():
-            field.typed.connect(lambda text, name=name: self._set(name, text))
+            field.typed.connect(lambda text, name=name: self._text_typed(name, text))
             field.left.connect(self._remember)
             field.submitted.connect(self._generate)
         self.engine = Choice()
@@ -235,6 +242,13 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         """The selection's prompts of the role that is shown."""
         return self._prompts.get(self.role, ())
 
+    def _role_changed(self, _: int) -> None:
+        self.flush()
+        self._show()
+
+    def _common(self, name: str) -> Any:
+        return self._summaries[self.role].values[name]
+
     def set_role(self, role: Role) -> None:
         """Show a role."""
         self.tabs.setCurrentIndex(tuple(Role).index(role))
@@ -247,12 +261,16 @@ class PromptEditor(QWidget):  # type: ignore[misc]
 
     def set_prompts(self, prompts: Sequence[ClipPrompt]) -> None:
         """Show the prompts of a selection: of each clip one per role; none when nothing is selected."""
+        if self._typed is not None:
+            self.flush()
         by_role: dict[Role, list[ClipPrompt]] = {}
         for prompt in prompts:
             by_role.setdefault(prompt.role, []).append(prompt)
         found = {role: tuple(group) for role, group in by_role.items()}
         if found != self._prompts:
+            kept = {role: self._summaries[role] for role in self._summaries if found.get(role) == self._prompts[role]}
             self._prompts = found
+            self._summaries = {role: kept.get(role) or Summary.of(group) for role, group in found.items()}
             self._show()
 
     def _show(self) -> None:
@@ -266,12 +284,12 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         self._show_tabs()
         mixed = self.tr("Mixed")
         for name, field in self._texts():
-            value = common(prompts, name)
+            value = self._common(name)
             field.show_text("" if value is MIXED else value)
             placeholder = self.tr("Several texts; typing replaces them all") if value is MIXED else self._example(name)
             if field.placeholderText() != placeholder:
                 field.setPlaceholderText(placeholder)
-        enabled = common(prompts, "enabled")
+        enabled = self._common("enabled")
         with QSignalBlocker(self.enabled):
             self.enabled.setTristate(enabled is MIXED)
             self.enabled.setCheckState(
@@ -286,29 +304,29 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         if info is not None:
             words["steps"] = self.tr("Default ({n})").format(n=info.default_steps)
         for name, number in self._numbers():
-            value = common(prompts, name)
+            value = self._common(name)
             is_mixed = value is MIXED
             number.show_value(
                 None if is_mixed else value, is_mixed=is_mixed, words=words.get(name, ""), mixed_words=mixed
             )
-        seed = common(prompts, "seed")
+        seed = self._common("seed")
         self.seed.setPlaceholderText(mixed if seed is MIXED else "")
         shown = "" if seed is MIXED else str(seed)
         if self.seed.text() != shown and not (self.seed.hasFocus() and not self.seed.hasAcceptableInput()):
             self.seed.setText(shown)
             self.seed.setCursorPosition(0)
-        locked = common(prompts, "seed_locked")
+        locked = self._common("seed_locked")
         self.lock.setChecked(locked is True)
         self.dice.setEnabled(locked is not True)
         self._show_engines(mixed)
         self._show_abilities(info)
         for name, label in self.labels.items():
-            label.show_differs(not is_default(prompts, name))
+            label.show_differs(name in self._summaries[self.role].differing)
 
     def _show_tabs(self) -> None:
         for at, role in enumerate(Role):
             group = self._prompts.get(role, ())
-            marks = differing(group, role) - {"enabled"} if group else ()
+            marks = self._summaries[role].differing - {"enabled"} if group else ()
             text = f"{role.value} •" if marks else role.value
             if self.tabs.tabText(at) != text:
                 self.tabs.setTabText(at, text)
@@ -318,7 +336,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
             self.tabs.setAccessibleTabName(at, f"{role.value}, {state}")
 
     def _show_engines(self, mixed: str) -> None:
-        value = common(self.prompts, "engine")
+        value = self._common("engine")
         with QSignalBlocker(self.engine):
             self.engine.clear()
             self.engine.addItem(self.tr("Default ({engine})").format(engine=self._default_engine), None)
@@ -335,7 +353,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
     def _show_abilities(self, info: EngineInfo | None) -> None:
         """Grey out what the engine cannot do, and say what it will not make."""
         role = self.role
-        is_speaking = role is Role.DX or common(self.prompts, "transcript") != ""
+        is_speaking = role is Role.DX or self._common("transcript") != ""
         self.labels["transcript"].setVisible(is_speaking)
         self.transcript.setVisible(is_speaking)
         notes = []
@@ -358,7 +376,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
 
     def _info(self) -> EngineInfo | None:
         """The engine that renders all of the selection; None when there are several."""
-        value = common(self.prompts, "engine")
+        value = self._common("engine")
         return None if value is MIXED else self._infos.get(value or self._default_engine)
 
     def _example(self, name: str) -> str:
@@ -383,13 +401,32 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         """Tell what is wanted now, and show it at once."""
         if not new:
             return
+        role = new[0].role
         changed = {prompt.clip_id: prompt for prompt in new}
-        now = tuple(changed.get(prompt.clip_id, prompt) for prompt in self.prompts)
-        if now == self.prompts:
+        now = tuple(changed.get(prompt.clip_id, prompt) for prompt in self._prompts[role])
+        if now == self._prompts[role]:
             return
-        self._prompts = {**self._prompts, self.role: now}
+        self._prompts = {**self._prompts, role: now}
+        self._summaries = {**self._summaries, role: Summary.of(now)}
         self._show()
         self.edited.emit(tuple(new))
+
+    def _text_typed(self, name: str, text: str) -> None:
+        if self._typed is not None and self._typed[:2] != (self.role, name):
+            self.flush()
+        if len(self.prompts) <= _MANY:
+            self._set(name, text)
+        else:
+            self._typed = self.role, name, text
+            self._typing.start()
+
+    def flush(self) -> None:
+        """Take over what was typed and waits for a pause."""
+        typed, self._typed = self._typed, None
+        self._typing.stop()
+        if typed is not None:
+            role, name, text = typed
+            self._emit(with_value(self._prompts.get(role, ()), name, text))
 
     def _enabled_clicked(self, on: bool) -> None:
         self.enabled.setTristate(False)
@@ -405,8 +442,9 @@ class PromptEditor(QWidget):  # type: ignore[misc]
             self.generate_requested.emit()
 
     def _remember(self) -> None:
+        self.flush()
         if self.prompts:
-            text, negative = common(self.prompts, "text"), common(self.prompts, "negative_text")
+            text, negative = self._common("text"), self._common("negative_text")
             if text is not MIXED and negative is not MIXED:
                 self._history.add(self.role, text, negative)
 

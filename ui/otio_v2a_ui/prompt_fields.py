@@ -1,15 +1,17 @@
 """What the prompts of a selection have in common, and what differs from the default. Knows no Qt and no document."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from otio_v2a.prompts import DEFAULT_ROLES, default_seed
 from otio_v2a_engine.contract import Role
 from otio_v2a_ui.state import ClipPrompt
 
-__all__ = ["FIELDS", "MIXED", "common", "default_of", "differing", "is_default", "reset", "rolled", "with_value"]
+__all__ = ["FIELDS", "MIXED", "Summary", "default_of", "reset", "rolled", "with_value"]
 
 MIXED: Final = object()
 """Stands for values that differ within a selection."""
@@ -28,6 +30,8 @@ FIELDS: Final = (
     "enabled",
 )
 _HIGHEST_DICE = 2**31
+_PLAIN = ClipPrompt(clip_id="", role=Role.FX)
+_seed = lru_cache(maxsize=1 << 17)(default_seed)
 
 
 def default_of(prompt: ClipPrompt) -> ClipPrompt:
@@ -35,26 +39,37 @@ def default_of(prompt: ClipPrompt) -> ClipPrompt:
     return ClipPrompt(
         clip_id=prompt.clip_id,
         role=prompt.role,
-        seed=default_seed(prompt.clip_id, prompt.role),
+        seed=_seed(prompt.clip_id, prompt.role),
         enabled=prompt.role in DEFAULT_ROLES,
     )
 
 
-def common(prompts: Sequence[ClipPrompt], field: str) -> Any:
-    """The value that all prompts have, or MIXED."""
-    first = getattr(prompts[0], field)
-    return first if all(getattr(prompt, field) == first for prompt in prompts) else MIXED
+@dataclass(frozen=True)
+class Summary:
+    """What the prompts of a selection have in common.
 
+    Attributes:
+        values: by field, the value that all have, or MIXED.
+        differing: the fields that are not the default in some of them.
+    """
 
-def is_default(prompts: Sequence[ClipPrompt], field: str) -> bool:
-    """Whether a field is the default everywhere."""
-    return all(getattr(prompt, field) == getattr(default_of(prompt), field) for prompt in prompts)
+    values: Mapping[str, Any]
+    differing: frozenset[str]
 
-
-def differing(prompts: Sequence[ClipPrompt], role: Role) -> frozenset[str]:
-    """The fields that are not the default in some prompt of a role."""
-    chosen = [prompt for prompt in prompts if prompt.role is role]
-    return frozenset(field for field in FIELDS if not is_default(chosen, field))
+    @classmethod
+    def of(cls, prompts: Sequence[ClipPrompt]) -> "Summary":
+        """Sum up the prompts of one role; ten thousand take some hundredths of a second."""
+        values: dict[str, Any] = {}
+        differing = set()
+        for field in FIELDS:
+            found = set(map(attrgetter(field), prompts))
+            values[field] = next(iter(found)) if len(found) == 1 else MIXED
+            if field == "seed":
+                if any(prompt.seed != _seed(prompt.clip_id, prompt.role) for prompt in prompts):
+                    differing.add(field)
+            elif found != {prompts[0].role in DEFAULT_ROLES if field == "enabled" else getattr(_PLAIN, field)}:
+                differing.add(field)
+        return cls(values, frozenset(differing))
 
 
 def with_value(prompts: Sequence[ClipPrompt], field: str, value: Any) -> tuple[ClipPrompt, ...]:
