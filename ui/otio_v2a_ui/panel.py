@@ -173,14 +173,12 @@ class Panel(PanelParts):
 
     def ask_open(self) -> None:
         """Let the user choose a cut."""
-        path, _ = QFileDialog.getOpenFileName(
-            self,
-            self.tr("Open a cut or a movie"),
-            str(self.document.path.parent) if self.document else "",
-            self.tr("Cuts and movies") + f" ({_PATTERNS});;" + self.tr("All files") + " (*)",
-        )
-        if path:
-            self.open(Path(path))
+        folder = str(self.document.path.parent) if self.document else ""
+        patterns = self.tr("Cuts and movies") + f" ({_PATTERNS});;" + self.tr("All files") + " (*)"
+        dialog = QFileDialog(self, self.tr("Open a cut or a movie"), folder, patterns)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda path: self.open(Path(path)))
+        self._show_dialog(dialog)
 
     def open_demo(self) -> None:
         """Open a copy of the demo cut."""

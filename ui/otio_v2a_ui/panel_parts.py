@@ -81,7 +81,7 @@ class PanelParts(QWidget):  # type: ignore[misc]
         for splitter, factors, sizes in (
             (self.left, (3, 1), (600, 220)),
             (self.middle, (3, 2), (520, 300)),
-            (self.columns, (0, 1, 0), (500, 660, 380)),
+            (self.columns, (0, 1, 0), (470, 720, 360)),
         ):
             splitter.setChildrenCollapsible(False)
             splitter.setSizes(list(sizes))
@@ -174,7 +174,7 @@ class PanelParts(QWidget):  # type: ignore[misc]
 
     def sizeHint(self) -> QSize:
         """Room for three columns."""
-        return QSize(1500, 900)
+        return QSize(1600, 940)
 
     def minimumSizeHint(self) -> QSize:
         """Docked panels can be small."""
