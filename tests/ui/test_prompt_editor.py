@@ -217,6 +217,7 @@ def test_with_many_clips_a_text_is_taken_over_when_typing_pauses_and_never_lost(
     assert {(each.text, each.role) for each in edits[-1]} == {("rainy", Role.FX)}
     editor.set_role(Role.FX)
     assert editor.text.toPlainText() == "rainy"
+    qtbot.keyClick(editor.text, Qt.Key.Key_End)
     qtbot.keyClicks(editor.text, "!")
     editor.set_prompts(_prompts("other"))
     assert {each.text for each in edits[-1]} == {"rainy!"}
