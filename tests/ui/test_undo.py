@@ -6,8 +6,11 @@ import pytest
 from PySide6.QtGui import QUndoStack
 
 from otio_v2a.demo import cut_path
+from otio_v2a_engine import wire
 from otio_v2a_engine.contract import Role
+from otio_v2a_ui import records
 from otio_v2a_ui.document import Document
+from otio_v2a_ui.state import ClipPrompt
 from otio_v2a_ui.undo import EditPrompts
 
 
@@ -63,7 +66,10 @@ def test_other_clips_roles_and_fields_are_other_steps(qtbot, document):
 def test_many_clips_are_one_step(qtbot, document):
     stack = QUndoStack()
     old = [document.prompt(document.clip_id_at(at), Role.AMB) for at in range(document.n_clips)]
+    told = []
+    document.on_change.append(told.append)
     stack.push(EditPrompts(document, tuple(replace(each, text="rain") for each in old)))
+    assert told == [frozenset(each.clip_id for each in old)]
     assert all(document.prompt(each.clip_id, Role.AMB).text == "rain" for each in old)
     assert str(document.n_clips) in stack.undoText()
     stack.undo()
@@ -78,3 +84,9 @@ def test_an_edit_that_changes_nothing_leaves_no_step(qtbot, document):
     stack.push(_typed(document, clock, before + "x"))
     stack.push(_typed(document, clock, before))
     assert stack.count() == 0
+
+
+def test_a_journal_holds_prompts_as_they_are_sent_over_the_wire():
+    prompt = ClipPrompt(clip_id="c", role=Role.DX, text="a", transcript="b", guidance=2.5, steps=3, seed_locked=True)
+    assert records.prompt_record(prompt) == {"prompt": wire.to_plain(prompt)}
+    assert records.read_prompt(records.prompt_record(prompt)) == prompt

@@ -271,11 +271,22 @@ class Document:
         Raises:
             KeyError: the clip cannot be scored.
         """
-        old = self.prompt(new.clip_id, new.role)
-        if new != old:
-            self._put_prompt(new)
-            self._write(records.prompt_record(new))
-            self._changed(new.clip_id)
+        return self.set_prompts((new,))[0]
+
+    def set_prompts(self, prompts: Iterable[ClipPrompt]) -> tuple[ClipPrompt, ...]:
+        """Ask clips for something else, told as one change; returns what they were asked for before.
+
+        Raises:
+            KeyError: one of the clips cannot be scored; nothing has changed.
+        """
+        new = tuple(prompts)
+        old = tuple(self.prompt(prompt.clip_id, prompt.role) for prompt in new)
+        changed = [after for before, after in zip(old, new, strict=True) if before != after]
+        for prompt in changed:
+            self._put_prompt(prompt)
+            self._write(records.prompt_record(prompt))
+        if changed:
+            self._changed(*dict.fromkeys(prompt.clip_id for prompt in changed))
         return old
 
     def _put_prompt(self, new: ClipPrompt) -> None:

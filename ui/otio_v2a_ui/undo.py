@@ -53,13 +53,11 @@ class EditPrompts(QUndoCommand):  # type: ignore[misc]
 
     def redo(self) -> None:
         """Ask."""
-        for prompt in self._new:
-            self._document.set_prompt(prompt)
+        self._document.set_prompts(self._new)
 
     def undo(self) -> None:
         """Ask for what was asked before."""
-        for prompt in self._old:
-            self._document.set_prompt(prompt)
+        self._document.set_prompts(self._old)
 
     def id(self) -> int:
         """All edits of prompts may merge."""
