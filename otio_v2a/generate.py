@@ -199,7 +199,8 @@ def render(
         StemError: a file cannot be written; what was there before still is.
     """
     cut, out_dir = prepared.cut, stems_folder(options.out)
-    writer = stems.ClipWriter(cut, out_dir=out_dir, earlier=_earlier(options.out))
+    replaced, earlier = _stamp(options.out), _earlier(options.out)
+    writer = stems.ClipWriter(cut, out_dir=out_dir, earlier=earlier)
     with EarlyDelivery(prepared.plan, writer) as early:
         report = runner.run(
             prepared.plan,
@@ -213,10 +214,9 @@ def render(
     if report.cancelled or not report.takes:
         return Produced(report=report)
     remembered = prompts.write_back(cut.timeline, prepared.asks)
-    # The timeline may have been edited while clips rendered: what counts is what it holds now.
-    written = stems.write(
-        report.takes, cut, out_dir=out_dir, layout=options.layout, earlier=_earlier(options.out), ahead=writer
-    )
+    if _stamp(options.out) != replaced:  # Edited while clips rendered: what counts is what it holds now.
+        earlier = _earlier(options.out)
+    written = stems.write(report.takes, cut, out_dir=out_dir, layout=options.layout, earlier=earlier, ahead=writer)
     return Produced(report=report, stems=written, timeline=stems.attach(remembered, written, cut=cut))
 
 
@@ -256,6 +256,15 @@ def _start_ahead(role: Role, options: GenerateOptions) -> None:
 def _media_base(cut: Cut) -> Path:
     """Folder where the cut's relative media paths start."""
     return cut.media_base or cut.path.parent
+
+
+def _stamp(out: Path) -> tuple[int, int] | None:
+    """What changes with every edit of a file; None when there is none."""
+    try:
+        status = out.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _earlier(out: Path) -> dict[tuple[str, Role], StemClip]:

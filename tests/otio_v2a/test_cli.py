@@ -10,7 +10,11 @@ import opentimelineio as otio
 import pytest
 import soundfile
 
-from otio_v2a import cli
+from otio_v2a import choosing, cli
+from otio_v2a.events import RunStarted
+from otio_v2a.generate import GenerateOptions, prepare, produce
+from otio_v2a.jobs import PlanOptions
+from otio_v2a.prompts import PromptFlags
 from otio_v2a_engine.conformance import write_flash_movie
 
 RATE = 24
@@ -71,6 +75,20 @@ def test_help_imports_neither_otio_nor_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "generate" in done.stdout
+
+
+def test_a_choice_made_while_the_run_goes_on_is_kept(cut):
+    out = cut.with_name("reel_v2a.otio")
+    options = GenerateOptions(out=out, flags=PromptFlags(takes=2), plan=PlanOptions(engine="fake"))
+    first = produce(prepare(cut, options), options)
+    assert {stem.clips[0].active for stem in first.stems} == {1}
+
+    def choose_meanwhile(event):
+        if isinstance(event, RunStarted):
+            choosing.choose(out, 2)
+
+    second = produce(prepare(cut, options), options, on_event=choose_meanwhile)
+    assert {stem.clips[0].active for stem in second.stems} == {2}
 
 
 def test_a_role_can_have_an_engine_of_its_own(cut):
