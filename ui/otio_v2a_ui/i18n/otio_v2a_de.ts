@@ -244,6 +244,26 @@
         <source>Engines</source>
         <translation>Engines</translation>
     </message>
+    <message>
+        <source>Language</source>
+        <translation>Sprache</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>Wie das System</translation>
+    </message>
+    <message>
+        <source>from the next start on</source>
+        <translation>ab dem nächsten Start</translation>
+    </message>
+    <message>
+        <source>&amp;Language</source>
+        <translation>&amp;Sprache</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Schließen</translation>
+    </message>
 </context>
 <context>
     <name>EnginesPage</name>
@@ -1364,6 +1384,10 @@ Verknüpfen Sie sie neu, um das Bild zu sehen.</translation>
     <message>
         <source>{n} candidates: choose one</source>
         <translation>{n} Kandidaten: bitte wählen</translation>
+    </message>
+    <message>
+        <source>one candidate: choose it, or not</source>
+        <translation>ein Kandidat: wählen, oder nicht</translation>
     </message>
     <message>
         <source>missing</source>
