@@ -1,7 +1,6 @@
 """CAVP's two encoders as a score: how alike picture and sound seem to them. Knows no tables."""
 
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +13,13 @@ from otio_v2a_engine.contract import WeightsError
 from otio_v2a_engine.evaluation.clips import tile_frames
 from otio_v2a_engine.evaluation.weights import load
 from otio_v2a_engine.vta_ldm.config import EncoderSettings
-from otio_v2a_engine.vta_ldm.encoders.build import build_encoder
+from otio_v2a_engine.vta_ldm.encoders.cavp import CavpEncoder, cavp_config
 
-__all__ = ["Cavp", "has_picture_half"]
+__all__ = ["Cavp"]
 
 Floats = npt.NDArray[np.float64]
 _RATE = Fraction(4)  # frames a second, about as many as features of the sound
 _SIZE = 224  # pixels
-_PICTURE = ("video_encoder.", "video_project_head.")
-
-
-def has_picture_half() -> bool:
-    """Whether this version has CAVP's picture encoder."""
-    return find_spec("otio_v2a_engine.vta_ldm.encoders.cavp") is not None
 
 
 class Cavp:
@@ -39,11 +32,13 @@ class Cavp:
     def __init__(self, folder: Path) -> None:
         self._sound = load("cavp", folder)
         settings = EncoderSettings(kind="cavp", feature_dim=512, image_size=_SIZE, frame_rate=_RATE)
-        self._picture = build_encoder(settings, {}).eval().requires_grad_(False)
+        self._picture = CavpEncoder(settings, cavp_config()).eval().requires_grad_(False)
         path = folder / "cavp.safetensors"
-        tensors = {key: value for key, value in load_file(path).items() if key.startswith(_PICTURE)}
+        tensors = {
+            key: value for key, value in load_file(path).items() if key.startswith(CavpEncoder.published_prefixes)
+        }
         try:
-            self._picture.load_state_dict(tensors)
+            self._picture.network.load_state_dict(tensors)
         except RuntimeError as error:
             raise WeightsError(f"{path} does not hold the picture half of cavp: {error}") from error
 

@@ -49,10 +49,8 @@ def grey(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _smooth(image: Floats, sigma: float) -> Floats:
     size = max(round(sigma * 5) | 1, 3)
-    kernel = np.array([0.25, 0.5, 0.25])
-    if sigma > 0:
-        x = np.arange(size, dtype=np.float64) - size // 2
-        kernel = np.exp(-(x**2) / (2 * sigma**2))
+    x = np.arange(size, dtype=np.float64) - size // 2
+    kernel = np.exp(-(x**2) / (2 * sigma**2)) if sigma > 0 else 0.5 - 0.25 * np.abs(x)
     weights = (kernel / kernel.sum()).astype(np.float32)
     once: Floats = correlate1d(correlate1d(image, weights, axis=0, mode="mirror"), weights, axis=1, mode="mirror")
     return once

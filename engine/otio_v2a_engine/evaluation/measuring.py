@@ -18,7 +18,7 @@ import torch
 
 from otio_v2a_engine.evaluation import sync
 from otio_v2a_engine.evaluation.av_align import av_align, flow_curve
-from otio_v2a_engine.evaluation.cavp import Cavp, has_picture_half
+from otio_v2a_engine.evaluation.cavp import Cavp
 from otio_v2a_engine.evaluation.clips import Clip, EvaluationError, MadeSet, native_frames, read_sound, tile_frames
 from otio_v2a_engine.evaluation.distances import (
     cosine,
@@ -177,9 +177,6 @@ def evaluate(
     notes: list[str] = []
     absent = missing(weights, metrics=tuple(metrics))
     notes += [f"{_titles(needed)} left out: {needed.words(weights)}." for needed in absent]
-    if "cavp" in metrics and not has_picture_half():
-        metrics = [m for m in metrics if m != "cavp"]
-        notes.append("CAVP left out: this version has no picture encoder of CAVP.")
     chosen = _possible(clips, [m for m in metrics if not any(m in needed.metrics for needed in absent)], notes)
     tools = _Tools(weights)
     sets = [*systems, *(_baselines(clips) if baselines else [])]

@@ -17,7 +17,7 @@ from otio_v2a_engine.evaluation import weights
 from otio_v2a_engine.evaluation.__main__ import main
 from otio_v2a_engine.evaluation.clips import EvaluationError, read_clips, read_made
 from otio_v2a_engine.evaluation.measuring import SHUFFLED, TRUE_SOUND, evaluate
-from otio_v2a_engine.evaluation.networks import Cnn14, Vggish
+from otio_v2a_engine.evaluation.networks import CavpSound, Cnn14, Vggish
 from otio_v2a_engine.evaluation.plots import Curve, Row, curves, dots, histogram, nice_ticks
 from otio_v2a_engine.evaluation.report import as_html
 
@@ -114,7 +114,7 @@ def test_what_is_missing_is_said_by_name(reports: Path) -> None:
         "Cnn14_16k",
         "CC BY 4.0",
         "clap-htsat-unfused",
-        "CAVP left out",
+        "cavp_epoch66.ckpt",
     ):
         assert word in notes
     assert "fad" not in figures(reports)["metrics"]
@@ -165,11 +165,36 @@ def test_metrics_with_weights_find_equal_sounds_equal(clips: Path, small_weights
     exact, late = (system.figures for system in found.systems)
     for key in ("fad", "fd", "kl"):
         assert exact[key].value == pytest.approx(0, abs=1e-3)  # the floor under KL gives 527 classes -0.0005
+    for key in ("fad", "fd"):
         assert late[key].value is not None
         assert late[key].value > 10 * abs(exact[key].value or 0)
     assert exact["is"].value is not None
     assert 1 <= exact["is"].value < 1.5
     assert exact["fad"].n == 4
+
+
+def test_cavp_compares_features_of_picture_and_sound(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otio_v2a_engine.evaluation import cavp
+    from otio_v2a_engine.vta_ldm.config import EncoderSettings
+    from otio_v2a_engine.vta_ldm.encoders.cavp import CavpEncoder, tiny_cavp_config
+
+    torch.manual_seed(4)
+    sound = CavpSound(width=1, dim=24)
+    picture = CavpEncoder(EncoderSettings(kind="cavp"), tiny_cavp_config())
+    tensors = {f"spec_encoder.{key}": value for key, value in sound.state_dict().items()}
+    torch.save({"state_dict": {**tensors, **picture.network.state_dict()}}, tmp_path / "cavp.ckpt")
+    monkeypatch.setitem(weights._BUILD, "cavp", lambda: CavpSound(width=1, dim=24))
+    monkeypatch.setattr(cavp, "cavp_config", tiny_cavp_config)
+    weights.convert("cavp", tmp_path / "cavp.ckpt", tmp_path)
+    made = [read_made(clips / "exact")]
+    found = evaluate(read_clips(clips / "clips"), made, metrics=("cavp",), weights=tmp_path, baselines=False)
+    value = found.systems[0].figures["cavp"]
+    assert value.n == 2
+    assert value.value is not None
+    assert -1 <= value.value <= 1
+    assert value.value != 0
 
 
 def test_only_the_metrics_asked_for_are_computed(clips: Path) -> None:

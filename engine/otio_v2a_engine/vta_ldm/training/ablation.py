@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ Floats = npt.NDArray[np.float32]
 
 _TRAIN_SEED, _TEST_SEED = 11, 12
 _SWAPPED = 0.4  # of the noisy set's sounds belong to another clip
-_SWAP, _PICK = 7, 8
+_SWAP = 7
 _GUIDANCE = 3.0
 
 
@@ -149,9 +150,9 @@ def run_ablation(folder: Path, size: Size | None = None, *, variants: Sequence[V
             before = time.process_time()
             figures = experiment.run(variant, folder / "runs" / f"{number:02d}")
             row = {"variant": asdict(variant), "figures": figures, "cpu_s": round(time.process_time() - before, 1)}
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, path)
+            beside = path.with_suffix(".partial")
+            beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+            os.replace(beside, path)
         _log.info(
             "%2d of %d  %-38s %.0f s of CPU so far",
             number + 1,
@@ -161,7 +162,12 @@ def run_ablation(folder: Path, size: Size | None = None, *, variants: Sequence[V
         )
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(done.glob("[0-9][0-9].json"))]
     text = tables(rows)
-    result = {"size": asdict(chosen), "filters": experiment.filter_figures(), "rows": rows}
+    result = {
+        "size": asdict(chosen),
+        "filters": experiment.filter_figures(),
+        "probes": experiment.probes(),
+        "rows": rows,
+    }
     (folder / "ablation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     (folder / "ablation.md").write_text(text, encoding="utf-8")
     return text
@@ -228,7 +234,8 @@ class _Experiment:
         n = len(self._clips)
         rng = rng_for(_SWAP)
         swapped = rng.random(n) < _SWAPPED
-        other = (np.arange(n) + rng.integers(_PICK, n - _PICK, n)) % n
+        # Clips of one scene are neighbours.
+        other = (np.arange(n) + rng.integers(n // 4, 3 * n // 4, n)) % n
         for i, clip in enumerate(self._clips):
             wrong = noisy and bool(swapped[i])
             heard = self._clips[int(other[i])] if wrong else clip
@@ -253,6 +260,30 @@ class _Experiment:
             names = PreparedSet(place, keep=keep).names
             right = sum(name.startswith("right") for name in names)
             found[name] = {"kept": len(names), "right": right, "share_right": round(right / len(names), 3)}
+        return found
+
+    def probes(self) -> dict[str, dict[str, float]]:
+        """What each encoder's features could tell: shares of variance that a linear probe explains on held-out clips.
+
+        "when" is the level of the true sound every 80 ms about the clip's own mean, from five neighbouring frames of
+        features; "what" is its mean spectrum, from the features' mean and deviation over time.
+        """
+        found = {}
+        conditions: dict[str, Callable[[SmallClip], Floats]] = {
+            name: partial(self._features, encoder=name) for name in ENCODERS
+        }
+        conditions["optical flow"] = small_flow
+        conditions["caption"] = lambda clip: np.tile(small_text(clip), (32, 1))
+        for name, of in conditions.items():
+            (a, when_a, what_a), (b, when_b, what_b) = (
+                _probe_rows([of(clip) for clip in clips], [clip.mel for clip in clips])
+                for clips in (self._clips, self._test)
+            )
+            found[name] = {
+                "when": _explained(a[0], when_a, b[0], when_b),
+                "what": _explained(a[1], what_a, b[1], what_b),
+            }
+            _log.info("%-24s when %.3f, what %.3f", name, found[name]["when"], found[name]["what"])
         return found
 
     def run(self, variant: Variant, folder: Path) -> dict[str, float]:
@@ -282,7 +313,9 @@ class _Experiment:
             whole = PreparedSet(self._prepared(variant.encoder, noisy=variant.noisy))
             clips = whole if use == "audio" else data
             train(model, self._vae, clips, recipe, folder=folder / name, use=use, concat=concat, save_every=10**6)
-        model.eval()
+        # Training may have used an accelerator; measuring is done where the clips are.
+        model.cpu().eval()
+        self._vae.cpu()
         figures = self._losses(model, variant)
         figures |= self._sounds(model, variant)
         return {**figures, "clips": float(len(data))}
@@ -387,6 +420,39 @@ class _Experiment:
             "onset_f1": f1(scores),
             "onset_chance": f1(by_chance),
         }
+
+
+def _probe_rows(features: Sequence[Floats], mels: Sequence[Floats]) -> tuple[tuple[Floats, Floats], Floats, Floats]:
+    """Inputs of the two probes, then their targets: levels `(N 32, 1)` and spectra `(N, n_mels)`."""
+    x = np.stack(features)
+    padded = np.pad(x, ((0, 0), (2, 2), (0, 0)), mode="edge")
+    near = np.concatenate([padded[:, k : k + x.shape[1]] for k in range(5)], axis=2)
+    whole = np.concatenate([x.mean(1), x.std(1)], axis=1)
+    mel = np.stack(mels)
+    level = mel.reshape(len(mel), x.shape[1], -1).mean(2)
+    level -= level.mean(1, keepdims=True)
+    return (near.reshape(-1, near.shape[2]), whole), level.reshape(-1, 1), mel.mean(1)
+
+
+def _explained(x: Floats, y: Floats, x_test: Floats, y_test: Floats) -> float:
+    """Share of the test targets' variance about the training mean that ridge regression explains, the best of
+    penalties chosen on the last fifth of the training rows."""
+
+    def fit(rows: slice, penalty: float) -> tuple[Floats, Floats, Floats, Floats]:
+        mean, spread, centre = x[rows].mean(0), x[rows].std(0) + np.float32(1e-6), y[rows].mean(0)
+        z = (x[rows] - mean) / spread
+        gram = z.T @ z + penalty * len(z) * np.eye(z.shape[1], dtype=z.dtype)
+        return np.linalg.solve(gram, z.T @ (y[rows] - centre)), mean, spread, centre
+
+    def explained(model: tuple[Floats, Floats, Floats, Floats], at: Floats, wanted: Floats) -> float:
+        weights, mean, spread, centre = model
+        made = (at - mean) / spread @ weights + centre
+        return float(1 - np.square(wanted - made).sum() / np.square(wanted - centre).sum())
+
+    border = len(x) * 4 // 5
+    penalties = [10.0**power for power in range(-4, 3)]
+    best = max(penalties, key=lambda p: explained(fit(slice(0, border), p), x[border:], y[border:]))
+    return explained(fit(slice(0, len(x)), best), x_test, y_test)
 
 
 def _heard(mel: Floats, settings: MelSettings) -> Floats:
