@@ -71,7 +71,7 @@ def _resize(image: Floats, height: int, width: int) -> Floats:
     extra = (1,) * (image.ndim - 2)
     fx, fy = fx.reshape(1, -1, *extra), fy.reshape(-1, 1, *extra)
     rows = image[:, x0] * (1 - fx) + image[:, x1] * fx
-    out: Floats = rows[y0] * (1 - fy) + rows[y1] * fy
+    out: Floats = (rows[y0] * (1 - fy) + rows[y1] * fy).astype(np.float32)
     return out
 
 
