@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar, overload
 
+from otio_v2a.bulk import without_collections
+
 __all__ = ["Grouped"]
+
+_MOST_AHEAD = 4096
+"""Most groups that are made before somebody looks at them."""
 
 T = TypeVar("T")
 
@@ -44,8 +49,14 @@ class Grouped(Sequence[T], Generic[T]):
         return self.group(number)[at - (self._ends[number - 1] if number else 0)]
 
     def __iter__(self) -> Iterator[T]:
-        for number in range(len(self._ends)):
-            yield from self.group(number)
+        # Who asks for many gets all: twice as many at a time, so that the first item comes at once.
+        start, stop = 0, 1
+        while start < len(self._ends):
+            with without_collections():
+                groups = [self.group(number) for number in range(start, min(stop, len(self._ends)))]
+            for group in groups:
+                yield from group
+            start, stop = stop, min(2 * stop, stop + _MOST_AHEAD)
 
     def __eq__(self, other: object) -> bool:
         return tuple(self) == tuple(other) if isinstance(other, tuple | Grouped) else NotImplemented

@@ -64,3 +64,22 @@ def test_it_equals_and_hashes_like_its_tuple_and_travels_as_one(sequence):
 
 def test_an_empty_one_is_empty():
     assert not Grouped([], lambda number: ())
+
+
+def test_walking_through_it_makes_the_first_group_only_and_then_twice_as_many_at_a_time(sequence, made):
+    items = iter(sequence)
+    assert next(items) == "a0"
+    assert made == [0]
+    assert next(items) == "a1"
+    assert made == [0]
+    assert next(items) == "c0"
+    assert made == [0, 1, 2, 3]
+    assert list(items) == ["d0", "d1", "d2"]
+    assert tuple(sequence) == ITEMS
+    assert made == [0, 1, 2, 3]
+
+
+def test_a_long_one_is_walked_through_whole():
+    sizes = [number % 3 for number in range(20_000)]
+    sequence = Grouped(sizes, lambda number: (number,) * sizes[number])
+    assert list(sequence) == [number for number in range(20_000) for _ in range(sizes[number])]
