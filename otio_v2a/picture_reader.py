@@ -118,7 +118,11 @@ class PictureReader:
         self._frames: Iterator[Any] = iter(())
         self._now: Any = None
         self._coming: Any = None
-        self._rewind(0.0)
+        try:
+            self._rewind(0.0)
+        except av.FFmpegError as error:
+            self._container.close()
+            raise MediaError(f"{picture.path} cannot be decoded: {error}; relink the clip") from error
 
     def close(self) -> None:
         """Let go of the file."""

@@ -70,6 +70,11 @@ def test_beyond_the_media_the_last_frame_is_held(movie):
 def test_what_cannot_be_shown_is_named(tmp_path):
     with pytest.raises(MediaError, match=r"gone\.mov"):
         reader_of(tmp_path / "gone.mov")
+    (tmp_path / "sound.wav").write_bytes(
+        b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\xbb\0\0\0\x77\1\0\2\0\x10\0data\0\0\0\0"
+    )
+    with pytest.raises(MediaError, match=r"sound\.wav"):
+        reader_of(tmp_path / "sound.wav")
     (tmp_path / "text.mov").write_text("not a movie")
     with pytest.raises(MediaError, match=r"text\.mov"):
         reader_of(tmp_path / "text.mov")
