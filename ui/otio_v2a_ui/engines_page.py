@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QLocale, Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -111,7 +111,6 @@ class EnginesPage(QWidget):  # type: ignore[misc]
         machine.addWidget(label)
         machine.addWidget(self.device)
         machine.addWidget(self.memory, 1)
-        self.engines.setFixedWidth(self.fontMetrics().averageCharWidth() * 26)
         inside = QWidget()
         detail = QVBoxLayout(inside)
         detail.setContentsMargins(16, 0, 8, 0)
@@ -169,6 +168,9 @@ class EnginesPage(QWidget):  # type: ignore[misc]
             item.setData(Qt.ItemDataRole.UserRole, name)
             item.setToolTip(info.summary)
             self.engines.addItem(item)
+        self.engines.setFixedWidth(
+            max(self.engines.sizeHintForColumn(0), self.fontMetrics().averageCharWidth() * 20) + 16
+        )
         self.engines.blockSignals(False)
         names = list(self._infos)
         self.engines.setCurrentRow(names.index(current) if current in names else 0)
@@ -234,7 +236,7 @@ class EnginesPage(QWidget):  # type: ignore[misc]
             if info.weights_licence:
                 self._row(self.tr("Weights"), self.tr("ship with the program"))
                 self._row(self.tr("Licence"), info.weights_licence)
-                self._row(self.tr("It says"), forbids(info.weights_licence))
+                self._row(self.tr("It says"), _licence_words(info.weights_licence))
             if info.weights_note:
                 self._row(self.tr("Note"), info.weights_note)
             return
@@ -249,8 +251,9 @@ class EnginesPage(QWidget):  # type: ignore[misc]
             self._row(self.tr("Weights"), f"{weights.note.name}, {size}, {used}")
             self._row(self.tr("Folder"), str(weights.folder))
             self._row(self.tr("Licence"), weights.note.licence or self.tr("not stated"))
-            words = forbids(weights.note.licence) if weights.note.licence else self.tr("Read the authors' terms first.")
-            self._row(self.tr("It says"), words, warn=words.startswith(("No ", "Not ")))
+            licence = weights.note.licence
+            words = _licence_words(licence) if licence else self.tr("Read the authors' terms first.")
+            self._row(self.tr("It says"), words, warn=not licence or forbids(licence).startswith(("No ", "Not ")))
             for remark in weights.note.remarks:
                 self._row(self.tr("Note"), remark)
 
@@ -406,6 +409,10 @@ class EnginesPage(QWidget):  # type: ignore[misc]
         self.message.setText(text)
         self.message.setVisible(bool(text))
         polish(self.message, "bad", bad)
+
+
+def _licence_words(licence: str) -> str:
+    return str(QCoreApplication.translate("Licence", forbids(licence)))
 
 
 class EnginesDialog(QDialog):  # type: ignore[misc]

@@ -125,6 +125,7 @@ class PromptEditor(QWidget):  # type: ignore[misc]
         self.seed = QLineEdit()
         self.seed.setValidator(SeedValidator(self.seed))
         self.seed.setFont(theme.fixed_font())
+        self.seed.setMinimumWidth(self.seed.fontMetrics().horizontalAdvance("0" * 10) + 20)
         self.seed.setToolTip(self.tr("The same seed makes the same sound"))
         self.seed.textEdited.connect(self._seed_typed)
         self.lock = QToolButton(text=self.tr("Lock"), checkable=True)

@@ -260,6 +260,7 @@ class FieldLabel(QWidget):  # type: ignore[misc]
         layout.addWidget(self.label)
         layout.addStretch(1)
         layout.addWidget(self.button)
+        self.label.setMinimumWidth(self.label.fontMetrics().horizontalAdvance(plain) + 4)
         self.show_differs(False)
 
     @property

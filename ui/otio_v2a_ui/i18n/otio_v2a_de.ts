@@ -678,6 +678,57 @@
     </message>
 </context>
 <context>
+    <name>Licence</name>
+    <message>
+        <source>Commercial work is allowed. Copies of the weights must keep their notices.</source>
+        <translation>Kommerzielle Arbeit ist erlaubt. Kopien der Gewichte müssen ihre Hinweise behalten.</translation>
+    </message>
+    <message>
+        <source>Commercial work is allowed. Copies of the weights must keep their notice.</source>
+        <translation>Kommerzielle Arbeit ist erlaubt. Kopien der Gewichte müssen ihren Hinweis behalten.</translation>
+    </message>
+    <message>
+        <source>Nothing is forbidden.</source>
+        <translation>Nichts ist verboten.</translation>
+    </message>
+    <message>
+        <source>Commercial work is allowed. The authors must be named.</source>
+        <translation>Kommerzielle Arbeit ist erlaubt. Die Autoren müssen genannt werden.</translation>
+    </message>
+    <message>
+        <source>Commercial work is allowed. The authors must be named; changed weights keep this licence.</source>
+        <translation>Kommerzielle Arbeit ist erlaubt. Die Autoren müssen genannt werden; geänderte Gewichte behalten diese Lizenz.</translation>
+    </message>
+    <message>
+        <source>No commercial work. The authors must be named.</source>
+        <translation>Keine kommerzielle Arbeit. Die Autoren müssen genannt werden.</translation>
+    </message>
+    <message>
+        <source>No commercial work. The authors must be named; changed weights keep this licence.</source>
+        <translation>Keine kommerzielle Arbeit. Die Autoren müssen genannt werden; geänderte Gewichte behalten diese Lizenz.</translation>
+    </message>
+    <message>
+        <source>No commercial work, and no changed weights. The authors must be named.</source>
+        <translation>Keine kommerzielle Arbeit und keine geänderten Gewichte. Die Autoren müssen genannt werden.</translation>
+    </message>
+    <message>
+        <source>Not known to this program: read the licence before you deliver anything made with these weights.</source>
+        <translation>Diesem Programm nicht bekannt: Lesen Sie die Lizenz, bevor Sie ausliefern, was mit diesen Gewichten entstand.</translation>
+    </message>
+    <message>
+        <source>There are no weights.</source>
+        <translation>Es gibt keine Gewichte.</translation>
+    </message>
+    <message>
+        <source>Commercial work is allowed, but for the uses that the licence lists (harm, deception): read them.</source>
+        <translation>Kommerzielle Arbeit ist erlaubt, außer für das, was die Lizenz aufzählt (Schaden, Täuschung): lesen Sie es.</translation>
+    </message>
+    <message>
+        <source>No commercial work.</source>
+        <translation>Keine kommerzielle Arbeit.</translation>
+    </message>
+</context>
+<context>
     <name>MessageBar</name>
     <message>
         <source>Message</source>
@@ -978,7 +1029,7 @@ Verknüpfen Sie sie neu, um das Bild zu sehen.</translation>
     </message>
     <message>
         <source>&amp;Make this stem</source>
-        <translation>Diesen Stem &amp;erzeugen</translation>
+        <translation>Stem <translation>Diesen Stem &amp;erzeugen</translation>amp;erzeugen</translation>
     </message>
     <message>
         <source>Make this stem</source>
@@ -1006,7 +1057,7 @@ Verknüpfen Sie sie neu, um das Bild zu sehen.</translation>
     </message>
     <message>
         <source>Lock</source>
-        <translation>Sperren</translation>
+        <translation>Fest</translation>
     </message>
     <message>
         <source>Lock the seed</source>
@@ -1018,7 +1069,7 @@ Verknüpfen Sie sie neu, um das Bild zu sehen.</translation>
     </message>
     <message>
         <source>Dice</source>
-        <translation>Würfeln</translation>
+        <translation>Würfel</translation>
     </message>
     <message>
         <source>New random seed</source>

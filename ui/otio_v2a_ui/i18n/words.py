@@ -26,4 +26,22 @@ WORDS = (
     QT_TRANSLATE_NOOP("QueueView", "waiting"),
     QT_TRANSLATE_NOOP("QueueView", "done"),
     QT_TRANSLATE_NOOP("QueueView", "cancelled"),
+    QT_TRANSLATE_NOOP("Licence", "Commercial work is allowed. Copies of the weights must keep their notices."),
+    QT_TRANSLATE_NOOP("Licence", "Commercial work is allowed. Copies of the weights must keep their notice."),
+    QT_TRANSLATE_NOOP("Licence", "Nothing is forbidden."),
+    QT_TRANSLATE_NOOP("Licence", "Commercial work is allowed. The authors must be named."),
+    QT_TRANSLATE_NOOP(
+        "Licence", "Commercial work is allowed. The authors must be named; changed weights keep this licence."
+    ),
+    QT_TRANSLATE_NOOP("Licence", "No commercial work. The authors must be named."),
+    QT_TRANSLATE_NOOP("Licence", "No commercial work. The authors must be named; changed weights keep this licence."),
+    QT_TRANSLATE_NOOP("Licence", "No commercial work, and no changed weights. The authors must be named."),
+    QT_TRANSLATE_NOOP(
+        "Licence", "Not known to this program: read the licence before you deliver anything made with these weights."
+    ),
+    QT_TRANSLATE_NOOP("Licence", "There are no weights."),
+    QT_TRANSLATE_NOOP(
+        "Licence", "Commercial work is allowed, but for the uses that the licence lists (harm, deception): read them."
+    ),
+    QT_TRANSLATE_NOOP("Licence", "No commercial work."),
 )
