@@ -100,10 +100,10 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """A pool of `workers` processes on this machine, each fed by a thread; one more keeps what they finish.
+    """A pool of `workers` processes on this machine, each fed by a thread; others keep what they finish.
 
-    Keeping a take waits for the disk. Meanwhile its worker is at the next job. With `spare`, processes are taken from
-    there and left there.
+    Keeping a take waits for the disk. Meanwhile its worker is at the next job, but never two ahead: a crash costs at
+    most the job under way and the one before it. With `spare`, processes are taken from there and left there.
     """
 
     workers: int = 1
@@ -119,18 +119,20 @@ class LocalBackend:
         stop: Stop,
     ) -> None:
         """Render the jobs in order, as many at a time as there are workers."""
-        kept: list[Future[None]] = []
-        with ThreadPoolExecutor(1, thread_name_prefix="keep") as keeper:
+        keeping: dict[WorkerProcess, Future[None]] = {}
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="keep") as keeper:
 
             def work(job: GenerationJob, worker: WorkerProcess) -> None:
                 made = _render(job, worker=worker, store=store, post=post, stop=stop)
                 if isinstance(made, Outcome):
                     post(made)
-                else:
-                    kept.append(keeper.submit(lambda: post(_keep(made, store=store))))
+                    return
+                if worker in keeping:
+                    keeping[worker].result()
+                keeping[worker] = keeper.submit(lambda: post(_keep(made, store=store)))
 
             in_lanes(jobs, work, lanes=self.workers, store=store, settings=settings, stop=stop, spare=self.spare)
-        for each in kept:
+        for each in keeping.values():
             each.result()
 
 

@@ -366,6 +366,27 @@ def test_a_worker_that_cannot_be_started_ahead_is_no_error_until_it_is_needed(tm
     assert "cannot be started" in reasons(report)["SH001"]
 
 
+def test_a_worker_is_never_two_renders_ahead_of_the_disk(tmp_path, store, monkeypatch):
+    third_began, usual, held = threading.Event(), store.put, []
+
+    def put(job, wav):
+        if job.clip_name == "SH001":
+            # The second is rendered meanwhile; the third would begin at once, if it could.
+            held.append(seen((tmp_path / "second").exists) and third_began.wait(0.5))
+        return usual(job, wav)
+
+    monkeypatch.setattr(store, "put", put)
+
+    def note(event):
+        if isinstance(event, JobAdvanced) and (event.job.clip_name, event.done) == ("SH002", 9):
+            (tmp_path / "second").touch()
+        if isinstance(event, JobStarted) and event.job.clip_name == "SH003":
+            third_began.set()
+
+    assert go(make_plan(tmp_path, "rain", "wind", "steps"), store, on_event=note).rendered == 3
+    assert held == [False]
+
+
 def test_no_process_is_left_behind(tmp_path, store, monkeypatch):
     started = tmp_path / "pids.txt"
     monkeypatch.setenv("DOUBLE_PIDS", str(started))
@@ -488,7 +509,7 @@ class Host:
 def test_a_killed_host_loses_nothing_finished(tmp_path, store, rendered):
     prompts = ("rain", "wind", "wait 3600")
     with Host(tmp_path, *prompts) as host:
-        host.wait_for("JobAdvanced SH003 5")
+        host.wait_for("JobFinished SH002")  # the third waits for ever
         worker = workers_of(host.process.pid)
         host.process.send_signal(signal.SIGKILL)
         host.process.wait()
