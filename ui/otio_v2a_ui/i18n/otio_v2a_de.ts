@@ -1029,7 +1029,7 @@ Verknüpfen Sie sie neu, um das Bild zu sehen.</translation>
     </message>
     <message>
         <source>&amp;Make this stem</source>
-        <translation>Stem <translation>Diesen Stem &amp;erzeugen</translation>amp;erzeugen</translation>
+        <translation>Stem &amp;erzeugen</translation>
     </message>
     <message>
         <source>Make this stem</source>
