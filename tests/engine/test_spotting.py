@@ -7,6 +7,7 @@ import pytest
 
 from otio_v2a_engine.contract import Cancelled, Picture, Progress, UnsupportedRequest, VisualEvent
 from otio_v2a_engine.fake import FakeEngine
+from otio_v2a_engine.models.spots import Spot, away_from_cuts
 from otio_v2a_engine.spotting import find_events
 
 PICTURE = Picture("/a.mov")
@@ -56,3 +57,9 @@ def test_a_search_can_be_cancelled() -> None:
 def test_an_engine_that_does_not_spot_is_refused() -> None:
     with pytest.raises(UnsupportedRequest, match="fake finds no events"):
         _find(FakeEngine("cpu"), 1)
+
+
+def test_what_is_seen_at_a_camera_cut_is_no_event() -> None:
+    spots = [Spot(slot, 0.9) for slot in (190, 195, 204, 210)]
+    assert [spot.slot for spot in away_from_cuts(spots, (Fraction(2),))] == [190, 210]
+    assert away_from_cuts(spots, ()) == tuple(spots)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -9,13 +10,14 @@ from torch import Tensor
 
 from otio_v2a_engine.models.flow import EVENT_SLOTS
 
-__all__ = ["SLOT_S", "SURE", "Spot", "edited_tokens", "event_slots", "find_spots"]
+__all__ = ["SLOT_S", "SURE", "Spot", "away_from_cuts", "edited_tokens", "event_slots", "find_spots"]
 
 SLOT_S = 0.01
 """Seconds of a slot."""
 SURE = 0.55
 """Confidence from which a spot sounds; best F1 on held-out scenes, flat between 0.4 and 0.7."""
 _APART = 6  # slots: of two spots within 60 ms the surer one counts
+_CUT_S = 0.065
 _SAME = 4  # slots: an event this near to a spot is that spot
 _HIDDEN = 8  # tokens on each side of an edit whose picture is not looked at: 0.32 s
 
@@ -45,6 +47,11 @@ def find_spots(logits: Tensor, *, at_least: float = SURE) -> tuple[Spot, ...]:
         if sure[slot] == around.max() and (not spots or slot - spots[-1].slot > _APART):
             spots.append(Spot(slot, float(sure[slot])))
     return tuple(spots)
+
+
+def away_from_cuts(spots: Sequence[Spot], cuts_s: Sequence[Fraction]) -> tuple[Spot, ...]:
+    """The spots that are no camera cut: a cut moves everything at once, and what lies within 60 ms of one is it."""
+    return tuple(spot for spot in spots if all(abs(spot.slot * SLOT_S - float(cut)) > _CUT_S for cut in cuts_s))
 
 
 def event_slots(slots: Sequence[int], n_tokens: int) -> Tensor:

@@ -35,7 +35,7 @@ from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, Flo
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE
 from otio_v2a_engine.models.refine import refine
-from otio_v2a_engine.models.spots import edited_tokens, event_slots, find_spots
+from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
 from otio_v2a_engine.reach import Reach
@@ -150,7 +150,7 @@ class SmallEngine:
         n_shown = max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN))
         maps, cuts = see(picture, n_tokens=max(_SHORTEST, n_shown + _MARGIN), n_shown=n_shown)
         _, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
-        spots = find_spots(onsets[0], at_least=at_least)
+        spots = away_from_cuts(find_spots(onsets[0], at_least=at_least), picture.cuts_s)
         events = [VisualEvent(Fraction(spot.slot * HOP, SAMPLE_RATE), spot.confidence) for spot in spots]
         return tuple(event for event in events if event.time_s < duration_s)
 
@@ -172,7 +172,8 @@ class SmallEngine:
         if request.prompt.role is Role.FX:
             # The events that are seen are said as well, unless somebody says others.
             spots = find_spots(onsets[0])
-            slots = [spot.slot for spot in spots] if request.events is None else _slots(request.events)
+            kept = away_from_cuts(spots, request.picture.cuts_s)
+            slots = [spot.slot for spot in kept] if request.events is None else _slots(request.events)
             events, shown = event_slots(slots, n_tokens), ~edited_tokens(spots, slots, n_tokens)
         else:
             # A background belongs to the place, not to single events: it sees the window as a whole.
