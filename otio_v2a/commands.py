@@ -81,7 +81,10 @@ def _generate(args: argparse.Namespace, *, cut: Path, out: Path, preview: bool) 
                 for words in pick(produced.out):
                     view.message(words)
             if preview and produced.out is not None:
-                movie = _make_preview(prepared.cut, default_preview(produced.out), view.message, stems=produced.stems)
+                # Takes that were picked stand in the timeline, not in what was produced before.
+                is_picked = bool(args.pick) and produced.out.suffix == ".otio"
+                source, made = (produced.out, None) if is_picked else (prepared.cut, produced.stems)
+                movie = _make_preview(source, default_preview(produced.out), view.message, stems=made)
     if args.json:
         _print_json({"event": "Outcome", **_outcome(produced, movie)})
     elif not args.quiet:
