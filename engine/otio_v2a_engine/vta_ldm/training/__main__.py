@@ -51,15 +51,17 @@ def _say(text: str) -> None:
 
 
 def _prepare(args: argparse.Namespace) -> None:
-    from otio_v2a_engine.vta_ldm.checkpoint import read_checkpoint
     from otio_v2a_engine.vta_ldm.training.data import TrainingError, write_set
-    from otio_v2a_engine.vta_ldm.training.prepare import Preparation, prepare
-    from otio_v2a_engine.vta_ldm.training.sources import tar_clips, vggsound_clips
 
+    # Before anything heavy is imported.
     if args.vggsound is not None and args.movies is None:
         raise TrainingError("--vggsound needs --movies, the folder of its movies")
     if args.out.exists() and any(args.out.glob("set-*")):
         raise TrainingError(f"{args.out} holds a prepared set already; choose another folder")
+    from otio_v2a_engine.vta_ldm.checkpoint import read_checkpoint
+    from otio_v2a_engine.vta_ldm.training.prepare import Preparation, prepare
+    from otio_v2a_engine.vta_ldm.training.sources import tar_clips, vggsound_clips
+
     clips = tar_clips(*args.tar) if args.tar else vggsound_clips(args.vggsound, args.movies, split=args.split)
     how = Preparation(read_checkpoint(args.base), align=args.align, clap=args.clap)
     count = write_set(args.out, prepare(clips, how), on_shard=lambda done: _say(f"{done} clips prepared"))

@@ -234,8 +234,8 @@ class _Experiment:
         n = len(self._clips)
         rng = rng_for(_SWAP)
         swapped = rng.random(n) < _SWAPPED
-        # Clips of one scene are neighbours.
-        other = (np.arange(n) + rng.integers(n // 4, 3 * n // 4, n)) % n
+        apart = min(8, n // 4)  # clips of one scene are neighbours
+        other = (np.arange(n) + rng.integers(apart, n - apart, n)) % n
         for i, clip in enumerate(self._clips):
             wrong = noisy and bool(swapped[i])
             heard = self._clips[int(other[i])] if wrong else clip
