@@ -21,7 +21,7 @@ from otio_v2a_ui.export_dialog import ExportDialog
 from otio_v2a_ui.state import Status
 from otio_v2a_ui.window import Window
 
-PATIENCE_S = float(__import__("os").environ.get("PATIENCE", 200))
+PATIENCE_S = 200
 LEFT = Qt.MouseButton.LeftButton
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -57,8 +57,19 @@ class Editor:
                 return found
         raise SystemExit(f"there is no button {text!r}")
 
+    def focused(self) -> QWidget:
+        """The widget with the focus; the window gets it back after a dialog only some time later."""
+
+        def has_focus() -> bool:
+            if QApplication.focusWidget() is None:
+                self.window.activateWindow()
+            return QApplication.focusWidget() is not None
+
+        self.wait("the window has the focus", has_focus)
+        return QApplication.focusWidget() or self.window
+
     def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        QTest.keyClick(QApplication.focusWidget() or self.window, key, modifiers)
+        QTest.keyClick(self.focused(), key, modifiers)
 
     def is_idle(self) -> bool:
         total = self.panel.process.sum
@@ -105,7 +116,7 @@ def main(cut: Path, folder: Path) -> dict[str, object]:
     editor.click(panel.prompt.text.viewport() if hasattr(panel.prompt.text, "viewport") else panel.prompt.text)
     panel.prompt.text.setFocus()
     editor.press(Qt.Key.Key_A, CTRL)
-    QTest.keyClicks(QApplication.focusWidget(), "boots on wet gravel")
+    QTest.keyClicks(editor.focused(), "boots on wet gravel")
     editor.wait("the prompt is taken in", lambda: document.prompt(clip_id, Role.FX).text == "boots on wet gravel")
     typed_modified = document.is_modified
     editor.shoot("prompt")

@@ -66,6 +66,7 @@ def _environment(display: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_an_editor_opens_a_cut_prompts_generates_listens_chooses_and_exports(display: str, tmp_path: Path):
     work = tmp_path / "work"
     work.mkdir()
@@ -81,7 +82,7 @@ def test_an_editor_opens_a_cut_prompts_generates_listens_chooses_and_exports(dis
         env=_environment(display, tmp_path),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
     ARTEFACTS.mkdir(parents=True, exist_ok=True)

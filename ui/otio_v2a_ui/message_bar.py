@@ -33,6 +33,7 @@ class MessageBar(QFrame):  # type: ignore[misc]
         layout.addWidget(self.button)
         layout.addWidget(self.close_button)
         self._call: Callable[[], object] | None = None
+        self._is_bad = False
         self.button.clicked.connect(self._act)
         self._timer = QTimer(self, singleShot=True, interval=_QUIET_MS)
         self._timer.timeout.connect(self.clear)
@@ -43,8 +44,19 @@ class MessageBar(QFrame):  # type: ignore[misc]
         """What it says; empty when it says nothing."""
         return str(self.label.text()) if self.isVisibleTo(self.parentWidget()) else ""
 
-    def say(self, text: str, *, bad: bool = False, action: str = "", call: Callable[[], object] | None = None) -> None:
-        """Say something; `action` and `call` are a button and what it does."""
+    def say(
+        self,
+        text: str,
+        *,
+        bad: bool = False,
+        quiet: bool = False,
+        action: str = "",
+        call: Callable[[], object] | None = None,
+    ) -> None:
+        """Say something; `action` and `call` are a button and what it does. What is quiet covers no error."""
+        if quiet and self._is_bad and self.text:
+            return
+        self._is_bad = bad
         self.label.setText(text)
         self.label.setToolTip(text)
         for name, on in (("bad", bad), ("dim", not bad)):

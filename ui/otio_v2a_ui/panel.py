@@ -316,7 +316,7 @@ class Panel(PanelParts):
         document, snapshot = result
         if document is self.document:
             document.saved(snapshot)
-            self.messages.say(self.tr("Saved {name}").format(name=document.out.name))
+            self.messages.say(self.tr("Saved {name}").format(name=document.out.name), quiet=True)
             self._tell_title()
         if self._save_again:
             self._save_again = False

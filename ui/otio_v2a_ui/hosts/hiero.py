@@ -37,10 +37,11 @@ def register(load: Callable[[str], Any] = import_module) -> str:
     try:
         panels = load("nukescripts.panels")
     except ImportError:
+        ui = load("hiero.ui")
         widget = make()
         widget.setObjectName(IDENTIFIER)
         widget.setWindowTitle(_TITLE)
-        load("hiero.ui").windowManager().addWindow(widget)
+        ui.windowManager().addWindow(widget)
         return "hiero"
     # Nuke makes a widget whenever a pane asks for one, from a text that it evaluates.
     panels.registerWidgetAsPanel(_FACTORY, _TITLE, IDENTIFIER)
