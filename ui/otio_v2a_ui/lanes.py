@@ -26,7 +26,7 @@ class _Header(QWidget):  # type: ignore[misc]
         self.row.setContentsMargins(3 * theme.UNIT, theme.UNIT, theme.GAP, theme.UNIT)
         self.row.setSpacing(theme.UNIT)
         # All headers are as wide as the widest needs to be.
-        self.setFixedWidth(self.fontMetrics().horizontalAdvance("AMB  t99  -60.0 dB") + 36 * theme.UNIT)
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance("AMB  t99  -60.0 dB") + 30 * theme.UNIT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The ground, and the colour."""

@@ -261,7 +261,11 @@ class _Group(QWidget):  # type: ignore[misc]
         head.addWidget(self.more)
         head.addWidget(self.region)
         head.addStretch(1)
-        head.addWidget(self.adjust)
+        # A line of its own: beside a list and an editor there is not room for both.
+        below = QHBoxLayout()
+        below.setContentsMargins(theme.GAP, 0, theme.GAP, theme.UNIT)
+        below.addWidget(self.adjust)
+        below.addStretch(1)
         self.list = QVBoxLayout()
         self.list.setContentsMargins(0, 0, 0, 0)
         self.list.setSpacing(1)
@@ -269,6 +273,7 @@ class _Group(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(0, 0, 0, theme.UNIT)
         layout.setSpacing(0)
         layout.addLayout(head)
+        layout.addLayout(below)
         layout.addLayout(self.list)
 
 
