@@ -243,11 +243,11 @@ def train(
         step += 1
         samples += len(batch["x1"])
         checkpoint.update_average(average, model, step=step)
-        for name, value in parts.items():
+        for name, value in (parts | {"n": 1.0}).items():
             sums[name] = sums.get(name, 0.0) + value
         now = time.monotonic()
         if step % 50 == 0:
-            means = [sums[name] / 50 for name in _CURVE[1:5]]
+            means = [sums[name] / sums["n"] for name in _CURVE[1:5]]
             checkpoint.append_row(folder / "flow.csv", _CURVE, (step, *means, samples, now - started))
             sums = {}
         if now - refreshed > 90:

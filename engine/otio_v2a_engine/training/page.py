@@ -91,7 +91,7 @@ def _pair(title: str, made: bytes, true: bytes) -> str:
         data = base64.b64encode(png).decode()
         style = f"width:100%;height:{MEL_BANDS}px;display:block;margin:2px 0 8px"
         source = f"data:image/png;base64,{data}"
-        return f'<p class="soft">{words}</p><img alt="{escape(title)}: {words}" style="{style}" src="{source}">'
+        return f'<p class="soft" style="min-height:0;margin:6px 0 0">{words}</p><img alt="{escape(title)}: {words}" style="{style}" src="{source}">'
 
     return f'<section class="card"><h3>{escape(title)}</h3>{image(true, "true")}{image(made, "rendered")}</section>'
 
@@ -110,13 +110,6 @@ def page(
         pairs: title, rendered and true sound, to be shown side by side.
     """
     cards = []
-    by_kind = figures.get("kinds", {}).get("by_kind", {})
-    if by_kind:
-        ordered = sorted(by_kind.items(), key=lambda item: (-item[1], item[0]))
-        rows = [plots.Row(name, (share,), share) for name, share in ordered]
-        cards.append(
-            card("Kinds", "share of renders that pass for the kind that was asked for", plots.dots(rows, title="Kinds"))
-        )
     if runs is not None:
         for name, columns in (("flow", ("loss_fx", "loss_amb", "onset_loss")), ("vocoder", ("loss",))):
             path = runs / name / f"{name}.csv"
@@ -125,6 +118,13 @@ def page(
                 cards.append(
                     card(f"Training of the {name}", "mean of 50 steps", plots.curves(lines, title=name, x_title="step"))
                 )
+    by_kind = figures.get("kinds", {}).get("by_kind", {})
+    if by_kind:
+        ordered = sorted(by_kind.items(), key=lambda item: (-item[1], item[0]))
+        rows = [plots.Row(name, (share,), share) for name, share in ordered]
+        cards.append(
+            card("Kinds", "share of renders that pass for the kind that was asked for", plots.dots(rows, title="Kinds"))
+        )
     sounds = "".join(_pair(title, spectrogram(made), spectrogram(true)) for title, made, true in pairs)
     body = f'<h2>Figures</h2>{_goals(figures)}<h2>Plots</h2><div class="grid2">{"".join(cards)}</div>'
     if sounds:
