@@ -29,7 +29,7 @@ h2{font-size:17px;margin:36px 0 10px}h3{font-size:15px;margin:0}p{margin:4px 0 0
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:8px 12px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card)}
+.left,th:first-child,td:first-child{text-align:left}th:first-child,td:first-child{position:sticky;left:0;background:var(--card)}
 tr:last-child td{border-bottom:0}th{font-weight:600;font-size:13px}th small,td small{color:var(--soft);font-weight:400}
 td.best{color:var(--good);font-weight:600}tr.base td{color:var(--soft)}
 .grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px}
@@ -42,8 +42,8 @@ svg .grid{stroke:var(--line)}svg .mark{stroke:var(--soft);stroke-dasharray:4 3}
 .muted{fill:var(--muted);stroke:var(--muted)}svg circle,svg rect{stroke:none!important}.dot{fill-opacity:.45}
 .interval{fill-opacity:.55}.line{fill:none;stroke-width:2;stroke-linejoin:round}
 ul.notes{margin:0;padding:0 0 0 20px;color:var(--soft);font-size:13px}ul.notes li{overflow-wrap:anywhere}
-details{margin-top:12px}summary{cursor:pointer;font-weight:600}dl{display:grid;grid-template-columns:auto 1fr;
-gap:4px 16px;font-size:13px;margin:8px 0 0}dt{font-weight:600}dd{margin:0;color:var(--soft)}
+details{margin-top:12px}details .scroll{margin-top:8px}summary{cursor:pointer;font-weight:600}
+dl{display:grid;grid-template-columns:auto 1fr;gap:4px 16px;font-size:13px;margin:8px 0 0}dt{font-weight:600}dd{margin:0;color:var(--soft)}
 @media(max-width:520px){.grid2{grid-template-columns:1fr}}
 """
 
@@ -196,14 +196,14 @@ def _clips(evaluation: Evaluation) -> str:
     keys = [key for key in evaluation.metrics if metric(key).per_clip]
     head = "".join(f"<th>{escape(metric(key).title)}</th>" for key in keys)
     rows = [
-        f"<tr><td>{escape(clip)}</td><td>{escape(system.name)}</td>"
+        f'<tr><td>{escape(clip)}</td><td class="left">{escape(system.name)}</td>'
         + "".join(f"<td>{_words(each.get(key), metric(key))}</td>" for key in keys)
         + "</tr>"
         for system in evaluation.systems
         if system.name not in _BASELINES
         for clip, each in system.clips.items()
     ]
-    table = scrolled(f"<tr><th>Clip</th><th>System</th>{head}</tr>", rows)
+    table = scrolled(f"<tr><th>Clip</th><th class='left'>System</th>{head}</tr>", rows)
     return f"<details><summary>Every clip</summary>{table}</details>"
 
 
