@@ -43,7 +43,8 @@ svg .grid{stroke:var(--line)}svg .mark{stroke:var(--soft);stroke-dasharray:4 3}
 .interval{fill-opacity:.55}.line{fill:none;stroke-width:2;stroke-linejoin:round}
 ul.notes{margin:0;padding:0 0 0 20px;color:var(--soft);font-size:13px}ul.notes li{overflow-wrap:anywhere}
 details{margin-top:12px}details .scroll{margin-top:8px}summary{cursor:pointer;font-weight:600}
-dl{display:grid;grid-template-columns:auto 1fr;gap:4px 16px;font-size:13px;margin:8px 0 0}dt{font-weight:600}dd{margin:0;color:var(--soft)}
+dl{display:grid;grid-template-columns:auto 1fr;
+gap:4px 16px;font-size:13px;margin:8px 0 0}dt{font-weight:600}dd{margin:0;color:var(--soft)}
 @media(max-width:520px){.grid2{grid-template-columns:1fr}}
 """
 
