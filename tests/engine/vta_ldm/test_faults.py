@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from otio_v2a_engine import conformance, registry
 from otio_v2a_engine.conformance import write_flash_movie
 from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Sampling
 from otio_v2a_engine.pipelines.vta_ldm import RenderOptions, VtaLdmEngine
@@ -147,3 +148,7 @@ def test_prompts_that_the_weights_cannot_read_are_said_to_be_ignored(
         sound = render(deaf, request)
     assert any("read no prompts" in str(warning.message) for warning in caught)
     np.testing.assert_array_equal(sound, render(engine, request_of(movie)))
+
+
+def test_engine_is_what_its_spec_says(engine: VtaLdmEngine) -> None:
+    conformance.check_info(registry.find("vta-ldm"), engine)
