@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -154,3 +155,12 @@ def test_a_stage_starts_where_the_one_before_ended_and_finished_stages_are_kept(
     run_stages(again, vae, stages, folder=tmp_path / "b", on_step=lambda stage, _: steps.append(stage.name))
     assert steps == ["both", "both"]
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in state(model).items())
+
+
+def test_without_accelerate_it_says_what_to_install(
+    tiny_set: Path, tiny_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    model, vae = tiny_model()
+    with pytest.raises(TrainingError, match=r"otio-v2a\[train\]"):
+        train(model, vae, PreparedSet(tiny_set), RECIPE, folder=tmp_path)

@@ -110,8 +110,10 @@ def train(
     Raises:
         TrainingError: the folder belongs to another training, the clips do not fit, or the loss is not finite.
     """
-    from accelerate import Accelerator
-
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise TrainingError("training needs accelerate: pip install 'otio-v2a[train]'") from error
     accelerator = Accelerator(
         mixed_precision=mixed_precision, gradient_accumulation_steps=recipe.accumulate, rng_types=[]
     )
