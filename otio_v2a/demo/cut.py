@@ -104,7 +104,7 @@ CLIPS = (
         "a marble rolls on wood, falls and bounces on a wooden table, wooden blocks topple",
         _RAIN,
     ),
-    ClipPlan("Cradle", _CRADLE, 8, 84, "steel balls click against each other", _RAIN, speed=Fraction(1, 2)),
+    ClipPlan("Cradle", _CRADLE, 8, 84, "metal balls clank against each other", _RAIN, speed=Fraction(1, 2)),
 )
 
 
