@@ -91,7 +91,8 @@ def _pair(title: str, made: bytes, true: bytes) -> str:
         data = base64.b64encode(png).decode()
         style = f"width:100%;height:{MEL_BANDS}px;display:block;margin:2px 0 8px"
         source = f"data:image/png;base64,{data}"
-        return f'<p class="soft" style="min-height:0;margin:6px 0 0">{words}</p><img alt="{escape(title)}: {words}" style="{style}" src="{source}">'
+        caption = f'<p class="soft" style="min-height:0;margin:6px 0 0">{words}</p>'
+        return f'{caption}<img alt="{escape(title)}: {words}" style="{style}" src="{source}">'
 
     return f'<section class="card"><h3>{escape(title)}</h3>{image(true, "true")}{image(made, "rendered")}</section>'
 
