@@ -22,7 +22,7 @@ from otio_v2a.stem import Stem, StemClip, StemTake
 from otio_v2a.tracks import load_own, read_stems
 from otio_v2a_engine.contract import Role
 
-__all__ = ["Score", "pick_best", "rank"]
+__all__ = ["Score", "pick_best", "rank", "take_sound"]
 
 _LONGEST_S = 600
 """Seconds of a take that are listened to."""
@@ -119,7 +119,7 @@ def _seen(path: Path, clip_ids: set[str]) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _score(take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.float64] | None) -> Score:
-    sound, rate = _sound(take, found)
+    sound, rate = take_sound(take, found)
     heard = listen(sound, rate)
     instants = onsets(sound, rate) if stem.role is Role.FX else np.zeros(0)
     sync = agreement(instants, seen) if stem.role is Role.FX and seen is not None and len(seen) else None
@@ -139,8 +139,12 @@ def _score(take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.
     )
 
 
-def _sound(take: StemTake, found: StemClip) -> tuple[npt.NDArray[np.float32], int]:
-    """What is heard of a take inside its clip, mixed to mono, before any adjustment."""
+def take_sound(take: StemTake, found: StemClip) -> tuple[npt.NDArray[np.float32], int]:
+    """What is heard of a take inside its clip, mixed to mono, before any adjustment, and its sample rate.
+
+    Raises:
+        TakeError: its file is gone or no sound.
+    """
     render = take.render if take.render.path.is_file() else None
     path, start = (render.path, render.file_start) if render else (take.path, take.file_start)
     skip = max(0, found.record_start - start)

@@ -5,7 +5,7 @@ PATH" does so until PATH exists, "meet 3 DIR" waits until three processes have c
 exists, "hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
 "wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message.
 Every request that was rendered is appended to $DOUBLE_LOG as a line, every process at its start to $DOUBLE_PIDS, every
-cancel to $DOUBLE_CANCELS.
+cancel to $DOUBLE_CANCELS, every search for events to $DOUBLE_EVENTS; they are seen at a quarter and three quarters.
 """
 
 import os
@@ -21,6 +21,7 @@ import numpy as np
 import soundfile
 
 from otio_v2a_engine import wire
+from otio_v2a_engine.contract import VisualEvent
 
 _cancelled: set[str] = set()
 _commands: "queue.SimpleQueue[wire.Command | None]" = queue.SimpleQueue()
@@ -124,6 +125,13 @@ def main() -> None:
             else:
                 _say(wire.Advanced(command.id, 1, 2, "looking for shots"))
                 _say(wire.ShotsFound(command.id, (command.duration_s * Fraction(1, 3),)))
+        elif isinstance(command, wire.FindEvents):
+            _note("DOUBLE_EVENTS", str(command.duration_s))
+            if "broken" in command.picture.path:
+                _say(wire.Failed(command.id, "PictureError", f"{command.picture.path} cannot be decoded"))
+            else:
+                times = (command.duration_s / 4, command.duration_s * Fraction(3, 4))
+                _say(wire.EventsFound(command.id, tuple(VisualEvent(time_s, 0.9) for time_s in times)))
         elif isinstance(command, wire.Render):
             _say(_render(command))
 

@@ -17,6 +17,7 @@ from otio_v2a.adjustments import Adjustment
 from otio_v2a.clip_settings import Wanted
 from otio_v2a.deliver import Held, fitted, held_on
 from otio_v2a.errors import CutError, TakeError, V2AError
+from otio_v2a.event_markers import span_events
 from otio_v2a.generate import GenerateOptions
 from otio_v2a.jobs import PlanOptions
 from otio_v2a.prompts import take_seed
@@ -112,6 +113,7 @@ class Document:
         self._book = TakeBook(self._read_held, on_put=self._put)
         self._activity: dict[str, _Activity] = {}
         self._shots: ShotCache | None = None
+        self._onsets: dict[str, tuple[float, ...]] = {}
         self.recovered = 0
         if journal is not None:
             self._replay(journal.entries)
@@ -363,11 +365,29 @@ class Document:
         *,
         sync_ms: float | None = None,
         sync_score: float | None = None,
+        sync_note: str | None = None,
         loudness_lufs: float | None = None,
     ) -> None:
-        """Remember what was measured of a take until the cut is closed; None leaves what was. Raises TakeError."""
-        seen = {"sync_ms": sync_ms, "sync_score": sync_score, "loudness_lufs": loudness_lufs}
+        """Remember what was measured of a take until the cut is closed; None leaves what was.
+
+        A `sync_note`, the empty one too, replaces all that was said of sync: it goes with figures or stands for them.
+
+        Raises:
+            TakeError: there is no such take.
+        """
+        seen: dict[str, float | str | None] = {
+            "sync_ms": sync_ms,
+            "sync_score": sync_score,
+            "sync_note": sync_note,
+            "loudness_lufs": loudness_lufs,
+        }
         if self._book.measure(clip_id, role, number, seen):
+            self._changed(clip_id)
+
+    def set_onsets(self, clip_id: str, onsets_s: tuple[float, ...]) -> None:
+        """Remember what was seen to happen in a clip, in seconds from its start, until the cut is closed."""
+        if self._onsets.get(clip_id) != onsets_s:
+            self._onsets[clip_id] = onsets_s
             self._changed(clip_id)
 
     def player_clip(self, clip_id: str, numbers: Mapping[Role, int] | None = None) -> PlayerClip:
@@ -413,8 +433,16 @@ class Document:
             rate=span.rate,
             record_start_tc=row.record_in,
             stems=tuple(stems),
+            onsets_s=self._seen(span),
             cuts_s=self._cuts(span),
         )
+
+    def _seen(self, span: ClipSpan) -> tuple[float, ...]:
+        """What happens in a clip: its event markers decide where it has them, else what was seen."""
+        marked = span_events(span)
+        if marked is None:
+            return self._onsets.get(span.clip_id, ())
+        return tuple(float(event.time_s) for event in marked if 0 <= event.time_s < span.duration_s)
 
     def _cuts(self, span: ClipSpan) -> tuple[Fraction, ...]:
         folder = self.options().store.root / "shots"

@@ -39,6 +39,7 @@ from otio_v2a_ui.redo import redo_region
 from otio_v2a_ui.relink_dialog import RelinkDialog
 from otio_v2a_ui.settings import Settings
 from otio_v2a_ui.state import QueueItem, QueueSum
+from otio_v2a_ui.sync_meter import SyncMeter
 from otio_v2a_ui.take_commands import AdjustTakes, ChooseTake, DropTake, StarTake
 from otio_v2a_ui.undo import EditPrompts
 
@@ -86,6 +87,7 @@ class Panel(PanelParts):
         self.setAcceptDrops(True)
         self.document: Document | None = None
         self.process: Process | None = None
+        self.sync: SyncMeter | None = None
         self.settings = Settings()
         self.worker = worker or WorkerSettings()
         self._opening = Errand(self)
@@ -207,6 +209,7 @@ class Panel(PanelParts):
         document.plan_options = self.settings.plan_options()
         document.on_change.append(self._document_changed)
         self.process = Process(document, settings=self.worker, parent=self)
+        self.sync = SyncMeter(document, settings=self.worker, parent=self)
         self.process.item_changed.connect(self._item_changed)
         self.process.order_changed.connect(self._order_changed)
         self.process.sum_changed.connect(self._show_sum)
@@ -262,6 +265,10 @@ class Panel(PanelParts):
             self.process.close()
             self.process.deleteLater()
             self.process = None
+        if self.sync is not None:
+            self.sync.close()
+            self.sync.deleteLater()
+            self.sync = None
         self.undo.clear()
         document, self.document = self.document, None
         self._current = None
@@ -502,6 +509,8 @@ class Panel(PanelParts):
         if clip != self.player.clip:
             self.player.set_clip(clip)
         self.takes.set_takes(document.takes(self._current), clip)
+        if self.sync is not None:
+            self.sync.ask(self._current)
 
     def _enable(self) -> None:
         is_open = self.is_open

@@ -266,6 +266,7 @@ class PlayerWidget(QWidget):  # type: ignore[misc]
             self._transport.set_mixer(self._mixer(clip))
         self._set_lanes(clip.stems)
         self.axis.onsets_s = clip.onsets_s
+        self.axis.cuts_s = tuple(float(cut) for cut in clip.cuts_s)
         self.axis.changed.emit()
 
     def _mixer(self, clip: PlayerClip) -> StemMixer:
@@ -699,8 +700,8 @@ def matching_gain_db(reference: Loudness, other: Loudness) -> float:
 
 
 def _same_view(a: PlayerClip, b: PlayerClip) -> bool:
-    """Whether two differ in what is heard alone."""
-    return replace(a, stems=(), onsets_s=()) == replace(b, stems=(), onsets_s=())
+    """Whether two differ in what is heard and marked alone."""
+    return replace(a, stems=(), onsets_s=(), cuts_s=()) == replace(b, stems=(), onsets_s=(), cuts_s=())
 
 
 def _button(sign: str, tip: str, pressed: Callable[[], Any] | None) -> QToolButton:

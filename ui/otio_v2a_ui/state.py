@@ -134,8 +134,9 @@ class TakeRow:
         seed: seed that was rendered.
         prompt: positive prompt that was rendered.
         engine: what rendered it, and its version.
-        sync_ms: mean offset of its onsets from the picture's, later is positive; None when not measured.
-        sync_score: 0 to 1, how many of the picture's onsets it hits; None when not measured.
+        sync_ms: median offset of its onsets from what is seen, later is positive; None when not measured.
+        sync_score: 0 to 1, agreement of its onsets with what is seen; None when not measured.
+        sync_note: why sync has no figure; empty when it has, and as long as nobody has measured.
         loudness_lufs: integrated loudness; None when not measured or silent.
         adjustment: gain, fades and nudge of its clip and role.
     """
@@ -151,6 +152,7 @@ class TakeRow:
     engine: str = ""
     sync_ms: float | None = None
     sync_score: float | None = None
+    sync_note: str = ""
     loudness_lufs: float | None = None
     adjustment: Adjustment = NEUTRAL
 

@@ -5,6 +5,7 @@ What earlier work left is read when somebody first looks; edits lie above it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from otio_v2a.adjustments import Adjustment
 from otio_v2a.deliver import Held, stem_take
@@ -26,6 +27,7 @@ class Measures:
 
     sync_ms: float | None = None
     sync_score: float | None = None
+    sync_note: str = ""
     loudness_lufs: float | None = None
 
 
@@ -151,11 +153,16 @@ class TakeBook:
             self.put(replace(held, clip=replace(held.clip, adjustment=new)))
         return old
 
-    def measure(self, clip_id: str, role: Role, number: int, seen: Mapping[str, float | None]) -> bool:
-        """Remember what was measured of a take, by the names of `Measures`; whether that is news."""
+    def measure(self, clip_id: str, role: Role, number: int, seen: Mapping[str, float | str | None]) -> bool:
+        """Remember what was measured of a take, by the names of `Measures`; whether that is news.
+
+        None leaves what was; a `sync_note`, the empty one too, replaces all that was said of sync.
+        """
         content_hash = _numbered(self._need(clip_id, role, number), number).content_hash
         before = self._measures.get(content_hash, Measures())
-        now = replace(before, **{name: value for name, value in seen.items() if value is not None})
+        kept = before if seen.get("sync_note") is None else replace(before, sync_ms=None, sync_score=None)
+        news: dict[str, Any] = {name: value for name, value in seen.items() if value is not None}
+        now = replace(kept, **news)
         self._measures[content_hash] = now
         return now != before
 
@@ -173,6 +180,7 @@ class TakeBook:
             engine=f"{take.engine} {take.engine_version}",
             sync_ms=seen.sync_ms,
             sync_score=seen.sync_score,
+            sync_note=seen.sync_note,
             loudness_lufs=seen.loudness_lufs,
             adjustment=held.clip.adjustment,
         )

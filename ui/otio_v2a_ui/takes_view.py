@@ -133,10 +133,17 @@ class TakeStrip(QWidget):  # type: ignore[misc]
                 label.setProperty(name, on)
                 label.style().unpolish(label)
                 label.style().polish(label)
-        if row.sync_score is not None:
-            words = self.tr("Sync: {sync}; {score} % of what is seen to happen is heard")
-            self.sync.setToolTip(words.format(sync=sync_words(row.sync_ms), score=round(100 * row.sync_score)))
+        self.sync.setToolTip(self._sync_tip(row))
         self.set_loudness(row.loudness_lufs)
+
+    def _sync_tip(self, row: TakeRow) -> str:
+        if row.role is not Role.FX:
+            return str(self.tr("Sync is measured of effects only"))
+        what = str(self.tr("Sync: how much later its onsets come than the picture's"))
+        if row.sync_score is not None:
+            words = self.tr("Sync: {sync}; its onsets agree with what is seen to {score} %")
+            what = words.format(sync=sync_words(row.sync_ms), score=round(100 * row.sync_score))
+        return f"{what}\n{row.sync_note}" if row.sync_note else what
 
     def set_loudness(self, lufs: float | None) -> None:
         """Show a loudness."""
@@ -377,7 +384,7 @@ class TakesView(QWidget):  # type: ignore[misc]
                 self._groups[role] = self._make_group(role)
                 self._column.insertWidget(place, self._groups[role])
             self._fill(self._groups[role], [row for row in takes if row.role == role])
-        has_sync = any(row.sync_ms is not None for row in takes)
+        has_sync = any(row.sync_ms is not None or row.sync_note for row in takes)
         for group in self._groups.values():
             for strip in group.strips.values():
                 strip.sync.setVisible(has_sync)
