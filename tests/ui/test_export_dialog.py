@@ -155,3 +155,20 @@ def test_takes_that_are_not_heard_are_named_among_the_losses(qtbot, cut, tmp_pat
     assert dialog.losses.item(0).text() == "timeline: 2 takes that are not in use"
     dialog.reject()
     document.close()
+
+
+def test_a_folder_typed_for_a_file_is_waited_over(qtbot, cut, tmp_path):
+    document, dialog = _opened(qtbot, cut, tmp_path)
+    dialog.file.clear()
+    qtbot.keyClicks(dialog.file, "/")
+    assert not dialog.export.isEnabled()
+    qtbot.keyClicks(dialog.file, "mix.otio")
+    assert dialog.export.isEnabled()
+    assert dialog.out == Path("/mix.otio")
+    dialog.file.clear()
+    qtbot.keyClicks(dialog.file, "/")
+    _choose(qtbot, dialog, Target.FCP_XML)
+    assert dialog.file.text().endswith("cut_v2a.xml")
+    assert dialog.export.isEnabled()
+    dialog.reject()
+    document.close()

@@ -203,7 +203,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
 
     def _target_changed(self, *_: object) -> None:
         target = self.chosen_target
-        if self._is_named:
+        if self._is_named and self.out.name:
             self.file.setText(str(self.out.with_suffix(targets.suffix(target))))
         else:
             self.file.setText(str(_default_out(self._document, target)))
@@ -212,7 +212,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
 
     def _file_typed(self, text: str) -> None:
         self._is_named = True
-        self.export.setEnabled(bool(text.strip()))
+        self.export.setEnabled(bool(self.out.name))
         self._tell_content()
 
     def _browse(self) -> None:
@@ -233,8 +233,10 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         held = self._snapshot.held
         clips = {each.clip.clip_id for each in held}
         total = len(self._snapshot.cut.spans)
+        # A folder's name alone, as while somebody types "/", has no stems beside it yet.
+        folder = stems_folder(self.out).name if self.out.name else "\N{HORIZONTAL ELLIPSIS}"
         text = self.tr("{n} of {total} clips have sound, {stems} stems; files go to {folder}").format(
-            n=len(clips), total=total, stems=len(held), folder=stems_folder(self.out).name
+            n=len(clips), total=total, stems=len(held), folder=folder
         )
         if not held:
             text = self.tr("No clip has sound yet: only the cut and its prompts are written.")
@@ -281,7 +283,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
             self.losses.addItem(item)
         if len(losses) > _MOST_LOSSES:
             self.losses.addItem(self.tr("… and {n} more; the report has all").format(n=len(losses) - _MOST_LOSSES))
-        self.export.setEnabled(not fatal and not self._writing.is_running)
+        self.export.setEnabled(not fatal and bool(self.out.name) and not self._writing.is_running)
 
     # Writing
 
