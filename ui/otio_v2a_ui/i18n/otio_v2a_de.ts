@@ -1591,8 +1591,12 @@ Verknüpfen Sie sie neu, um das Bild zu sehen.</translation>
         <translation>Seed {seed}, {engine}</translation>
     </message>
     <message>
-        <source>Sync: {sync}; {score} % of what is seen to happen is heard</source>
-        <translation>Synchronität: {sync}; {score} % dessen, was man geschehen sieht, ist zu hören</translation>
+        <source>Sync is measured of effects only</source>
+        <translation>Synchronität wird nur bei Effekten gemessen</translation>
+    </message>
+    <message>
+        <source>Sync: {sync}; its onsets agree with what is seen to {score} %</source>
+        <translation>Synchronität: {sync}; die Einsätze stimmen zu {score} % mit dem überein, was man sieht</translation>
     </message>
     <message>
         <source>Use This Take</source>
