@@ -34,7 +34,7 @@ def main() -> int:
 
     from otio_v2a_engine.simulate.bank import Bank
     from otio_v2a_engine.simulate.scene import make_scene
-    from otio_v2a_engine.training.evaluate import write_movie
+    from otio_v2a_engine.training.measures import write_movie
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.mp4"
