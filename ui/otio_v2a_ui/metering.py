@@ -1,5 +1,6 @@
 """Measures the loudness of takes off the interface thread, once for as long as a file stays as it is."""
 
+import importlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ class Meter(QObject):  # type: ignore[misc]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        # Loaded here: in the measuring thread, beside decoders and players at work, loading it has hung for good.
+        importlib.import_module("scipy.signal")
         self._analyst = Analyst(work=_measure)
         self._found.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
