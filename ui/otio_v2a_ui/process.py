@@ -169,6 +169,8 @@ class Process(QObject):  # type: ignore[misc]
         of_clip[item.key] = item
         self._tell_document([item.clip_id])
         self.item_changed.emit(item)
+        # Renders may begin and end between two sums; `finished` must tell of them too.
+        self._was_busy = self._was_busy or item.state is QueueState.RUNNING
         if item.state is QueueState.FAILED:
             self.message.emit(f"{item.clip_name} {item.role}: {item.reason}")
         self._later()
