@@ -206,7 +206,10 @@ class Process(QObject):  # type: ignore[misc]
     def _tell_sum(self) -> None:
         total = self.queue.sum
         self.sum_changed.emit(total)
-        is_busy = total.waiting + total.running > 0
+        # The sum is of this moment, what came as signals lags: nothing is over before the last take is in the document.
+        active = (QueueState.WAITING, QueueState.RUNNING)
+        lags = any(item.state in active for of_clip in self._states.values() for item in of_clip.values())
+        is_busy = lags or total.waiting + total.running > 0
         if self._was_busy and not is_busy:
             self.finished.emit()
         self._was_busy = is_busy
