@@ -68,6 +68,11 @@ _VOICES = {
 }
 
 
+def _look(picture: Picture, *, n_shown: int) -> tuple[Tensor, Tensor]:
+    """Motion maps and cut flags of a window of `n_shown` tokens, made long enough for the models; see `see`."""
+    return see(picture, n_tokens=max(_SHORTEST, n_shown + _MARGIN), n_shown=n_shown)
+
+
 def _slots(events: tuple[VisualEvent, ...]) -> list[int]:
     """The 10 ms slots of known events."""
     return [round(event.time_s * SAMPLE_RATE / HOP) for event in events]
@@ -133,9 +138,7 @@ class SmallEngine:
             on_progress(Progress(done=done, total=total, stage=stage))
 
         check(0, "looking")
-        n_shown = -(-request.n_samples // SAMPLES_PER_TOKEN)
-        n_tokens = max(_SHORTEST, n_shown + _MARGIN)
-        maps, cuts = see(request.picture, n_tokens=n_tokens, n_shown=n_shown)
+        maps, cuts = _look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
         generator = torch.Generator().manual_seed(request.seed)
         latents = self._sample(request, maps, cuts, generator, lambda i: check(1 + i, "sampling"))
         check(1 + n_steps, "decoding")
@@ -147,8 +150,7 @@ class SmallEngine:
     @torch.no_grad()
     def spot(self, picture: Picture, *, duration_s: Fraction, at_least: float) -> tuple[VisualEvent, ...]:
         """Where the picture is seen to sound; see `spotting.Spotter`."""
-        n_shown = max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN))
-        maps, cuts = see(picture, n_tokens=max(_SHORTEST, n_shown + _MARGIN), n_shown=n_shown)
+        maps, cuts = _look(picture, n_shown=max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN)))
         _, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
         spots = away_from_cuts(find_spots(onsets[0], at_least=at_least), picture.cuts_s)
         events = [VisualEvent(Fraction(spot.slot * HOP, SAMPLE_RATE), spot.confidence) for spot in spots]

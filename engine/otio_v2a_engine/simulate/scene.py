@@ -140,7 +140,7 @@ def _camera(rng: Rng, n: int, acts: Sequence[Act]) -> Camera:
 
 
 def _perform(rng: Rng, n: int, name: str) -> Act:
-    """One of the acts that show a kind of sound; now and then in slow motion; some bodies have a texture."""
+    """One of the acts that show a kind of sound; now and then in slow motion."""
     choices = ACTS["steps" if name.startswith("steps") else name]
     act = choices[int(rng.integers(len(choices)))]
     if KINDS[name].family is Family.HIT and rng.random() < 0.08:
