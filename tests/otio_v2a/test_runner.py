@@ -397,7 +397,7 @@ def test_no_process_is_left_behind(tmp_path, store, monkeypatch):
 
 
 def children() -> set[int]:
-    out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    out = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
     return {int(line.split()[0]) for line in out.stdout.splitlines() if DOUBLE.name in line}
 
 
