@@ -19,7 +19,7 @@ from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Loo
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS, Family
 
-__all__ = ["Scene", "SceneEvent", "make_scene", "sound_of"]
+__all__ = ["Scene", "SceneEvent", "ScenePart", "draw_kinds", "make_scene", "sound_of"]
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -38,6 +38,23 @@ class SceneEvent:
 
 
 @dataclass(frozen=True)
+class ScenePart:
+    """What one act of a scene sounds like alone.
+
+    Attributes:
+        kind: of its sound.
+        caption: what a user would call it.
+        stem: mono sound `(n_samples,)` at 48 kHz, at its level in the mix.
+        events: its onsets, ascending.
+    """
+
+    kind: str
+    caption: str
+    stem: Samples
+    events: tuple[SceneEvent, ...]
+
+
+@dataclass(frozen=True)
 class Scene:
     """One rendered scene.
 
@@ -48,6 +65,7 @@ class Scene:
         events: the onsets in the FX stem, ascending.
         cuts_s: where the picture cuts.
         kinds: kinds of sound in the FX stem, and the kind of the ambience last.
+        parts: the acts, each alone; the FX stem is their sum.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -56,19 +74,28 @@ class Scene:
     events: tuple[SceneEvent, ...]
     cuts_s: tuple[float, ...]
     kinds: tuple[str, ...]
+    parts: tuple[ScenePart, ...]
 
 
 @dataclass(frozen=True)
 class _Shot:
-    """A part of a scene between cuts: what is drawn, and the sound of it over the whole scene."""
+    """A stretch of a scene between cuts: what is drawn, and the sound of it over the whole scene."""
 
     acts: tuple[Act, ...]
     camera: Camera
     picture: npt.NDArray[np.float32]
-    fx: Samples
-    events: tuple[SceneEvent, ...]
-    kinds: tuple[str, ...]
+    parts: tuple[ScenePart, ...]
     caption: str
+
+
+def draw_kinds(rng: Rng, bank: Bank, *, count: int) -> tuple[str, ...]:
+    """`count` different kinds of effect, each as likely as in a scene."""
+    names: list[str] = []
+    while len(names) < count:
+        name = _choose_kind(rng, bank)
+        if name not in names:
+            names.append(name)
+    return tuple(names)
 
 
 def _choose_kind(rng: Rng, bank: Bank) -> str:
@@ -182,28 +209,21 @@ def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str
     still = not only and rng.random() < 0.07  # asked for, but nothing happens: silence
     count = len(only) or (0 if still else (1 if rng.random() < 0.75 else 2))
     acts: list[Act] = [distractor(rng, n_track) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
-    fx = np.zeros(n_samples, np.float32)
-    events: list[SceneEvent] = []
-    kinds: list[str] = []
-    captions: list[str] = []
+    parts: list[ScenePart] = []
     for number in range(count):
         name = only[number] if only else _choose_kind(rng, bank)
         act = _perform(rng, n_track, name)
         sound, onsets, label = _sound(name, act, n_samples, bank, rng)
-        fx += sound
-        events += onsets
         acts.append(act)
-        kinds.append(name)
-        captions.append(_caption(name, label, rng))
+        parts.append(ScenePart(name, _caption(name, label, rng), sound, onsets))
+    captions = [part.caption for part in parts]
     if still:
         captions.append(_caption(str(rng.choice([kind.name for kind in (*STEPS, *HITS)])), "", rng))
     return _Shot(
         acts=tuple(_textured(rng, act) for act in acts),
         camera=_camera(rng, n_track, acts),
         picture=background(rng),
-        fx=fx,
-        events=tuple(sorted(events, key=lambda event: event.sample)),
-        kinds=tuple(kinds),
+        parts=tuple(parts),
         caption=" and ".join(captions) if rng.random() < 0.7 else ", ".join(captions),
     )
 
@@ -253,9 +273,8 @@ def make_scene(
     edges = [0.0, *cuts, seconds + 1]
     ambience, ambience_kind, ambience_caption = _ambience(rng, n_samples, bank)
     frames = np.empty((len(times), HEIGHT, WIDTH, 3), np.uint8)
-    fx = np.zeros(n_samples, np.float32)
-    events: list[SceneEvent] = []
-    shots: list[_Shot] = []
+    parts: list[ScenePart] = []
+    captions: list[str] = []
     look = _look(rng)
     clock = np.arange(n_samples) / SAMPLE_RATE
     for start, end in pairwise(edges):
@@ -273,21 +292,22 @@ def make_scene(
                 rng=rng,
             )
         gate = ((clock - start + 0.002) / 0.004).clip(0, 1) * ((end - clock) / 0.05 + 1).clip(0, 1)
-        fx += shot.fx * (gate if cuts else 1.0)
-        events += [event for event in shot.events if start <= event.sample / SAMPLE_RATE < end]
-        shots.append(shot)
+        for part in shot.parts:
+            heard = tuple(event for event in part.events if start <= event.sample / SAMPLE_RATE < end)
+            parts.append(replace(part, stem=part.stem * gate if cuts else part.stem, events=heard))
+        captions.append(shot.caption)
     if ambience_kind == "rain" and rng.random() < 0.6:
         frames = _rain(frames, rng)
-    peak = float(np.abs(fx).max())
-    fx *= min(1.0, 0.6 / max(peak, 1e-6))
-    kinds = [name for shot in shots for name in shot.kinds]
+    fx = np.sum([part.stem for part in parts], axis=0) if parts else np.zeros(n_samples, np.float32)
+    gain = min(1.0, 0.6 / max(float(np.abs(fx).max()), 1e-6))
     return Scene(
         frames=frames,
-        stems={Role.FX: fx.astype(np.float32), Role.AMB: ambience},
-        captions={Role.FX: ", ".join(shot.caption for shot in shots), Role.AMB: ambience_caption},
-        events=tuple(events),
+        stems={Role.FX: (gain * fx).astype(np.float32), Role.AMB: ambience},
+        captions={Role.FX: ", ".join(captions), Role.AMB: ambience_caption},
+        events=tuple(sorted((event for part in parts for event in part.events), key=lambda event: event.sample)),
         cuts_s=tuple(float(cut) for cut in cuts),
-        kinds=(*kinds, ambience_kind),
+        kinds=(*(part.kind for part in parts), ambience_kind),
+        parts=tuple(replace(part, stem=(gain * part.stem).astype(np.float32)) for part in parts),
     )
 
 

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--first", type=int, default=0)
     scenes.add_argument("--count", type=int, default=80, help="shards of 64 scenes of 8 s")
     scenes.add_argument("--seed", type=int, default=7)
+    scenes.add_argument("--acts", type=int, default=0, help="acts in every scene; 0: drawn, mostly one")
     trained = {
         "vocoder": "train the vocoder",
         "encoder": "train the picture encoder alone, in the checkpoint of the flow",
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     bank = Bank(args.sounds)
     if args.command == "scenes":
         for number in range(args.first, args.first + args.count):
-            shards.make_shard(args.runs / "shards", number=number, seed=args.seed, bank=bank)
+            shards.make_shard(args.runs / "shards", number=number, seed=args.seed, bank=bank, acts=args.acts)
     elif args.command == "vocoder":
         run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
         bank = bank.without_held_out()
