@@ -22,7 +22,7 @@ from typing import IO
 import otio_v2a_engine
 from otio_v2a.errors import RunError
 from otio_v2a_engine import wire
-from otio_v2a_engine.contract import Picture, RenderRequest, VisualEvent
+from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, VisualEvent
 
 __all__ = [
     "Stop",
@@ -200,6 +200,19 @@ class WorkerProcess:
             raise self._lost(f"it answered a search for events with {type(answer).__name__}")
         return answer.events
 
+    def measure_fit(self, path: Path, prompt: PromptSpec, *, first: int, n_samples: int, stop: Stop) -> float | None:
+        """How well `n_samples` of a sound file from `first` on fit a prompt, 0 to 1; None where nobody can tell.
+
+        Raises as `render` does.
+        """
+        command = wire.MeasureFit(
+            id=f"m{next(self._ids)}", path=str(path), first=first, n_samples=n_samples, prompt=prompt
+        )
+        answer = self._ask(command, on_progress=lambda _: None, stop=stop)
+        if not isinstance(answer, wire.FitMeasured):
+            raise self._lost(f"it answered a question for fit with {type(answer).__name__}")
+        return answer.fit
+
     def close(self, *, timeout_s: float = 5.0) -> None:
         """End the process, by asking first. Never raises."""
         process = self._process
@@ -230,7 +243,7 @@ class WorkerProcess:
 
     def _ask(
         self,
-        command: wire.Render | wire.FindShots | wire.FindEvents,
+        command: wire.Render | wire.FindShots | wire.FindEvents | wire.MeasureFit,
         *,
         on_progress: Callable[[wire.Advanced], None],
         stop: Stop,

@@ -14,7 +14,7 @@ from math import isfinite
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from otio_v2a_engine.contract import Picture, RenderRequest, VisualEvent
+from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, VisualEvent
 
 __all__ = [
     "Advanced",
@@ -26,6 +26,8 @@ __all__ = [
     "FindEvents",
     "FindShots",
     "Finished",
+    "FitMeasured",
+    "MeasureFit",
     "Quit",
     "Ready",
     "Render",
@@ -84,6 +86,23 @@ class FindEvents:
     picture: Picture
     duration_s: Fraction
     at_least: float
+
+
+@dataclass(frozen=True)
+class MeasureFit:
+    """Say how well a sound file, or a stretch of it, fits a prompt.
+
+    Attributes:
+        path: of a sound file; channels are mixed.
+        first: first sample that is heard.
+        n_samples: how many are heard.
+    """
+
+    id: str
+    path: str
+    first: int
+    n_samples: int
+    prompt: PromptSpec
 
 
 @dataclass(frozen=True)
@@ -153,6 +172,14 @@ class EventsFound:
 
 
 @dataclass(frozen=True)
+class FitMeasured:
+    """How well a sound fits, 0 to 1; None where it cannot be told."""
+
+    id: str
+    fit: float | None
+
+
+@dataclass(frozen=True)
 class Failed:
     """A command failed or was cancelled; the worker goes on with the next.
 
@@ -166,8 +193,8 @@ class Failed:
     message: str
 
 
-Command = Render | FindShots | FindEvents | Cancel | Quit
-Event = Ready | Advanced | Finished | ShotsFound | EventsFound | Failed
+Command = Render | FindShots | FindEvents | MeasureFit | Cancel | Quit
+Event = Ready | Advanced | Finished | ShotsFound | EventsFound | FitMeasured | Failed
 
 _COMMANDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Command)}
 _EVENTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}

@@ -21,6 +21,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otio_v2a_engine import registry
 from otio_v2a_engine.contract import (
@@ -43,11 +44,16 @@ from otio_v2a_engine.wire import (
     FindEvents,
     FindShots,
     Finished,
+    FitMeasured,
+    MeasureFit,
     Ready,
     Render,
     ShotsFound,
 )
 from otio_v2a_engine.worker_io import Inbox, Outbox, Work, take_streams
+
+if TYPE_CHECKING:
+    from otio_v2a_engine.ear import Ear
 
 __all__ = ["main"]
 
@@ -176,6 +182,7 @@ class _Bench:
         self._loaded: tuple[str, str] | None = None
         self._is_new = False
         self._ahead: threading.Thread | None = None
+        self._ear: Ear | None = None
 
     def load_ahead(self, name: str, device: str) -> None:
         """Begin to load an engine while other commands are carried out; the first render waits for it."""
@@ -199,8 +206,12 @@ class _Bench:
                 warnings.simplefilter("always", EngineWarning)
                 if isinstance(work, Render):
                     event = self._render(work, caught)
+                elif isinstance(work, FindEvents):
+                    event = self._find_events(work)
+                elif isinstance(work, MeasureFit):
+                    event = self._measure_fit(work)
                 else:
-                    event = self._find_events(work) if isinstance(work, FindEvents) else self._find_shots(work)
+                    event = self._find_shots(work)
         except MemoryError:
             _LOG.error("%s", traceback.format_exc())
             self.close()
@@ -225,6 +236,7 @@ class _Bench:
 
     def _let_go(self) -> None:
         engine, self._engine, self._loaded = self._engine, None, None
+        self._ear = None
         gc.unfreeze()
         if engine is not None:
             try:
@@ -292,6 +304,15 @@ class _Bench:
         )
         return EventsFound(work.id, events)
 
+    def _measure_fit(self, work: MeasureFit) -> FitMeasured:
+        from otio_v2a_engine.ear import Ear, read_mono
+
+        self._wait_for_load()
+        if self._ear is None:
+            self._ear = Ear()
+        sound, rate = read_mono(Path(work.path), first=work.first, n_samples=work.n_samples)
+        return FitMeasured(work.id, self._ear.fit(sound, rate, work.prompt))
+
     def _wait_for_load(self) -> None:
         if self._ahead is not None:
             self._ahead.join()
@@ -330,6 +351,8 @@ def _subject(work: Work) -> str:
         return f"rendering {work.request.picture.path} with engine {work.engine}"
     if isinstance(work, FindEvents):
         return f"finding the events of {work.picture.path} with engine {work.engine}"
+    if isinstance(work, MeasureFit):
+        return f"listening to {work.path}"
     return f"finding the shots of {work.picture.path}"
 
 

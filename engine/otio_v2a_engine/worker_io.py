@@ -21,6 +21,7 @@ from otio_v2a_engine.wire import (
     Failed,
     FindEvents,
     FindShots,
+    MeasureFit,
     Quit,
     Render,
     WireError,
@@ -37,7 +38,7 @@ _GRACE_S = 2.0
 """How long a running command may take to notice that the host is gone."""
 _PARENT_POLL_S = 0.5
 
-Work = Render | FindShots | FindEvents
+Work = Render | FindShots | FindEvents | MeasureFit
 
 
 def take_streams() -> tuple[IO[bytes], IO[bytes]]:

@@ -25,10 +25,11 @@ pictures = st.builds(
     sequence_rate=st.none() | st.just(Fraction(24000, 1001)),
     sequence_first=st.integers(0, 10**6),
 )
+prompts = st.builds(PromptSpec, words, words, st.sampled_from(Role), words)
 requests = st.builds(
     RenderRequest,
     picture=pictures,
-    prompt=st.builds(PromptSpec, words, words, st.sampled_from(Role), words),
+    prompt=prompts,
     n_samples=st.integers(1, 10**9),
     channels=st.sampled_from([1, 2]),
     seed=st.integers(0, 2**63 - 1),
@@ -37,6 +38,7 @@ requests = st.builds(
 commands = st.one_of(
     st.builds(wire.Render, words, words, words, requests, words),
     st.builds(wire.FindShots, words, pictures, positive),
+    st.builds(wire.MeasureFit, words, words, st.integers(0, 2**40), st.integers(1, 2**40), prompts),
     st.builds(wire.FindEvents, words, words, words, pictures, positive, st.floats(0, 1)),
     st.builds(wire.Cancel, words),
     st.just(wire.Quit()),
@@ -49,6 +51,7 @@ events = st.one_of(
     st.builds(wire.Advanced, words, counts, counts, words),
     st.builds(wire.Finished, words, words, counts, counts, counts, words, numbers, numbers, st.lists(words).map(tuple)),
     st.builds(wire.ShotsFound, words, st.lists(fractions).map(tuple)),
+    st.builds(wire.FitMeasured, words, st.none() | st.floats(0, 1)),
     st.builds(wire.EventsFound, words, st.lists(seen, max_size=5).map(tuple)),
     st.builds(wire.Failed, words, words, words),
 )
