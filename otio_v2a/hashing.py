@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from otio_v2a.media_identity import MediaIdentity
 from otio_v2a_engine import wire
+from otio_v2a_engine.checkpoint_folders import identified_options
 from otio_v2a_engine.contract import EngineInfo, Picture, PromptSpec, RenderRequest, Sampling
 from otio_v2a_engine.weight_folders import version_of
 
@@ -54,15 +55,21 @@ def digest(
 
 
 def sound_text(prompt: PromptSpec, *, sampling: Sampling, engine: EngineInfo) -> str:
-    """What is asked of the engine, as far as it takes it; the device is left out."""
+    """What is asked of the engine, as far as it takes it; the device is left out.
+
+    Raises:
+        WeightsError: a folder that an option names is not there; a plan is refused before (`jobs.plan`).
+    """
     heard = _heard(
         prompt, text=engine.takes_text, negative=engine.takes_negative_text, transcript=engine.takes_transcript
     )
-    return f"{spelled(heard)}\n{_sampling_text(sampling)}\n{spelled((engine.name, version_of(engine)))}"
+    return f"{spelled(heard)}\n{_sampling_text(sampling, engine)}\n{spelled((engine.name, version_of(engine)))}"
 
 
-def _sampling_text(sampling: Sampling) -> str:
+def _sampling_text(sampling: Sampling, engine: EngineInfo) -> str:
     """Sampler settings; options stand after them only when there are any, so that takes made before there were stay."""
+    if engine.folder_options and sampling.options:
+        sampling = replace(sampling, options=identified_options(sampling, engine))
     plain = {key: value for key, value in wire.to_plain(sampling).items() if key != "options" or value}
     return wire.canonical_json(plain)
 

@@ -18,6 +18,7 @@ from otio_v2a.media_identity import MediaIdentity, identify
 from otio_v2a.prompts import Ask, Asks, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
 from otio_v2a.takes import TakeStore
+from otio_v2a_engine.checkpoint_folders import identified_options
 from otio_v2a_engine.contract import (
     LONGEST_SPAN_S,
     EngineError,
@@ -27,6 +28,7 @@ from otio_v2a_engine.contract import (
     RenderRequest,
     Role,
     Sampling,
+    WeightsError,
 )
 from otio_v2a_engine.lengths import position, tick_position
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
@@ -217,6 +219,10 @@ def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo
         if options.channels not in info.channels:
             counts = " or ".join(str(count) for count in sorted(info.channels))
             raise PlanError(f"engine {info.name} renders {counts} channels, not {options.channels}")
+        try:
+            identified_options(options.sampling, info)
+        except WeightsError as error:
+            raise PlanError(str(error)) from error
     return infos
 
 

@@ -324,6 +324,8 @@ class EngineInfo:
             ship or there are none.
         options: names of its own settings in `Sampling.options`.
         takes_events: whether it follows `RenderRequest.events`.
+        folder_options: those of its options that name a folder with a published model (`checkpoint_folders.py`); its
+            content counts in the content hash, its name does not.
     """
 
     name: str
@@ -344,6 +346,7 @@ class EngineInfo:
     weights_name: str = ""
     options: tuple[str, ...] = ()
     takes_events: bool = False
+    folder_options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ENGINE_NAME.fullmatch(self.name):

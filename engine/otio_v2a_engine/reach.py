@@ -10,18 +10,16 @@ once and kept in the user's cache.
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from otio_v2a_engine.conditioning import SentenceEncoder, sentence_folder
 from otio_v2a_engine.contract import PromptSpec, Role
+from otio_v2a_engine.embedding_tables import cache_folder, read_table, write_table
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, LOOPS, STEPS
 
 __all__ = ["FAR", "Reach", "phrases"]
@@ -31,6 +29,7 @@ FAR = 0.5
 _VERY_FAR = 0.4
 _SHOWN = 3
 _SHIPPED = Path(__file__).with_name("captions.safetensors")
+_EMBEDDING = 384
 _SAMPLE = 2**18  # bytes of the encoder's file that go into the key, at both ends
 _PREFIX = re.compile(r"^(?:the |a )?(?:sounds?|noises?) of ", re.I)
 
@@ -58,7 +57,7 @@ class Reach:
 
     def nearest(self, phrase: str, role: Role) -> list[tuple[str, float]]:
         """Captions of different kinds nearest to a phrase, with their cosine, nearest first."""
-        captions, table = self._table(role)
+        captions, table = self.known(role)
         likeness = (self._encoder.embed([phrase]) @ table.T)[0]
         found: dict[str, tuple[str, float]] = {}
         kinds = _kind_of()
@@ -87,7 +86,8 @@ class Reach:
         """Cosine to the nearest caption of any role: rain among the effects is odd, but not unknown."""
         return max(self.nearest(phrase, role)[0][1] for role in (Role.FX, Role.AMB))
 
-    def _table(self, role: Role) -> tuple[tuple[str, ...], Tensor]:
+    def known(self, role: Role) -> tuple[tuple[str, ...], Tensor]:
+        """The captions of a role's training data and their sentence embeddings `(N, 384)`."""
         if self._tables is None:
             captions = {role: _captions(role) for role in (Role.FX, Role.AMB)}
             everything = [caption for words in captions.values() for caption in words]
@@ -97,15 +97,15 @@ class Reach:
 
     def _embeddings(self, captions: Sequence[str]) -> Tensor:
         key = _key(captions)
-        cached = (self._cache or _cache_folder()) / f"captions-{key[:24]}.safetensors"
+        cached = (self._cache or cache_folder("captions")) / f"captions-{key[:24]}.safetensors"
         for path in (self._shipped, cached):
-            known = _read(path, key=key, count=len(captions))
+            known = read_table(path, key=key, shape=(len(captions), _EMBEDDING))
             if known is not None:
                 return known
-        made = self._encoder.embed(captions)
+        made = self._encoder.embed(captions).to(torch.float16)  # as it is read back: a first run is like the next
         with suppress(OSError):  # a cache is a convenience: the next start computes them again
-            _write(cached, made, key=key)
-        return made
+            write_table(cached, made, key=key)
+        return made.float()
 
 
 def _captions(role: Role) -> tuple[str, ...]:
@@ -130,43 +130,9 @@ def _key(captions: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path, *, key: str, count: int) -> Tensor | None:
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("key") != key:
-                return None
-            table: Tensor = file.get_tensor("captions").float()
-    except (OSError, SafetensorError, KeyError):
-        return None
-    return table if table.shape == (count, 384) else None
-
-
-def _write(path: Path, table: Tensor, *, key: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    os.close(handle)
-    try:
-        save_file({"captions": table.to(torch.float16).contiguous()}, name, metadata={"key": key})
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _cache_folder() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    try:
-        base = Path(root) if root else Path.home() / ".cache"
-    except RuntimeError:  # a service account without a home
-        base = Path(tempfile.gettempdir())
-    return base / "otio-v2a" / "captions"
-
-
 def _main() -> None:
     captions = [caption for role in (Role.FX, Role.AMB) for caption in _captions(role)]
-    _write(_SHIPPED, SentenceEncoder().embed(captions), key=_key(captions))
+    write_table(_SHIPPED, SentenceEncoder().embed(captions).to(torch.float16), key=_key(captions))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,16 @@ def test_no_module_of_the_timeline_layer_imports_a_heavy_package(pyproject: dict
 def test_floor_0_and_the_idle_worker_import_nothing_heavy(pyproject: dict[str, Any]) -> None:
     modules = [
         f"otio_v2a_engine.{name}"
-        for name in ("contract", "wire", "registry", "lengths", "specs", "worker", "weight_folders")
+        for name in (
+            "contract",
+            "wire",
+            "registry",
+            "lengths",
+            "specs",
+            "worker",
+            "weight_folders",
+            "checkpoint_folders",
+        )
     ]
     assert not imported_by(modules, roots_of(pyproject)) & {*HEAVY, "av", "soundfile", "opentimelineio", "otio_v2a"}
 

@@ -343,6 +343,20 @@ def test_known_events_are_told_from_none_found_and_from_each_other():
     assert len(set(told)) == 4
 
 
+def test_a_folder_in_an_option_counts_by_what_is_in_it(tmp_path):
+    engine = replace(ENGINE, options=("eye",), folder_options=("eye",))
+    keys = [hashed(engine=engine)]
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "model.safetensors").write_bytes(content)
+        sampling = replace(REQUEST.sampling, options=(f"eye={tmp_path / name}",))
+        keys.append(hashed(request=replace(REQUEST, sampling=sampling), engine=engine))
+    without, first, same, other = keys
+    assert first == same
+    assert len({without, first, other}) == 3
+
+
 def test_the_hash_of_today_is_the_hash_of_tomorrow():
     assert hashed() == "29aa94acdc62bd9d46c46f345c2e3f5a98d92d49e1ec119a08d8afdcc889810a"
 
