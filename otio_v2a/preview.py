@@ -19,6 +19,7 @@ from otio_v2a.atomic import atomic_path
 from otio_v2a.conform import parts_of
 from otio_v2a.errors import MediaError, StemError
 from otio_v2a.mixing import Part, measure_peak, mix
+from otio_v2a.provenance import Origin, generator, origin_of
 from otio_v2a.stem import Layout, Stem
 from otio_v2a.tracks import read_stems
 from otio_v2a_engine.contract import Role
@@ -93,15 +94,17 @@ def make_preview(source: "Path | Cut", out: Path, *, stems: Sequence[Stem] | Non
         notes.append(
             f"the stems add up to {20 * math.log10(peak):+.1f} dBFS; the mix is {20 * math.log10(gain):.1f} dB down"
         )
+    origin = origin_of(take.engine for stem in stems for take in stem.takes)
     copied, why = preview_copy.plan(cut, out)
     with atomic_path(out) as temporary:
         sound = mixed_sound(parts, n_samples=n_samples, gain=gain)
         if copied is not None:
-            _write(temporary, sound, sample_rate=sample_rate, picture=copied)
+            _write(temporary, sound, sample_rate=sample_rate, picture=copied, origin=origin)
             notes.append("the picture is copied, not encoded")
         else:
             notes.append(f"the picture is encoded: {why}")
-            _write(temporary, sound, sample_rate=sample_rate, picture=preview_encode.EncodedPicture(cut, n_frames))
+            picture = preview_encode.EncodedPicture(cut, n_frames)
+            _write(temporary, sound, sample_rate=sample_rate, picture=picture, origin=origin)
     return Preview(
         path=out,
         picture="copied" if copied is not None else "encoded",
@@ -139,13 +142,15 @@ def mixed_sound(parts: Sequence[Part], *, n_samples: int, gain: float) -> Iterat
         yield block * np.float32(gain) if gain != 1 else block
 
 
-def _write(path: Path, sound: Iterator[npt.NDArray[np.float32]], *, sample_rate: int, picture: Any) -> None:
+def _write(
+    path: Path, sound: Iterator[npt.NDArray[np.float32]], *, sample_rate: int, picture: Any, origin: Origin
+) -> None:
     """Mux the picture's packets and the sound, in step with each other, so that neither waits in memory."""
     import av
 
     try:
         with av.open(str(path), "w") as container:
-            container.metadata["comment"] = "Preview. Sound: AI-generated (trained algorithmic media), otio-v2a"
+            container.metadata["comment"] = f"Preview. Sound: AI-generated ({origin.words}), {generator()}"
             picture.open(container)
             stream = container.add_stream("aac", rate=sample_rate, layout="stereo")
             stream.bit_rate = _BIT_RATE

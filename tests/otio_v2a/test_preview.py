@@ -9,6 +9,7 @@ import pytest
 
 from otio_v2a import preview, stems, targets, timeline
 from otio_v2a.errors import MediaError, StemError
+from otio_v2a.provenance import ALGORITHMIC, TRAINED
 from otio_v2a.spans import MediaFile
 from otio_v2a.stem import Layout
 from otio_v2a.targets import Target
@@ -186,6 +187,21 @@ def test_a_written_timeline_is_enough(kit, tmp_path, layout):
     assert made.path == tmp_path / "cut_preview.mp4"
     _, sound, first = decode(made.path)
     assert abs(click_time(sound, first) - 1) <= 1.01 / 48000
+
+
+def test_the_preview_says_what_made_its_sound(kit, tmp_path, monkeypatch):
+    import av
+
+    cut = timeline.read(write_movie(tmp_path / "a.mp4"))
+    written = sounding(kit, cut, tmp_path, kit.noise(1))
+    engines = {take.engine for stem in written for take in stem.takes}
+    for origin in (ALGORITHMIC, TRAINED):
+        monkeypatch.setattr(
+            preview, "origin_of", lambda names, origin=origin: origin if set(names) == engines else None
+        )
+        made = preview.make_preview(cut, tmp_path / "out.mp4", stems=written)
+        with av.open(str(made.path)) as container:
+            assert f"AI-generated ({origin.words})" in container.metadata["comment"]
 
 
 def test_what_cannot_be_previewed_is_said_and_leaves_no_file(kit, tmp_path):

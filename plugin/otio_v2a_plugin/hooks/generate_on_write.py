@@ -64,11 +64,11 @@ def _generate(timeline: Any, arguments: Mapping[str, Any], target: str) -> Any:
     with tempfile.TemporaryDirectory(prefix="otio-v2a-") as folder:
         copy = Path(folder) / f"{out.stem}.otio"
         otio.adapters.write_to_file(timeline, str(copy))
-        options = _options(arguments, out=out, base=base)
-        prepared = generate.prepare(copy, options)
-        for note in (*prepared.notes, *(f"{skip.clip}: {skip.reason}" for skip in prepared.plan.skipped)):
-            log.warning("%s", note)
-        made = generate.render(prepared, options)
+        with generate.warm(_options(arguments, out=out, base=base)) as options:
+            prepared = generate.prepare(copy, options)
+            for note in (*prepared.notes, *(f"{skip.clip}: {skip.reason}" for skip in prepared.plan.skipped)):
+                log.warning("%s", note)
+            made = generate.render(prepared, options)
     if made.timeline is None:
         raise RunError("; ".join(made.report.lines()))
     for failure in made.report.failures:
