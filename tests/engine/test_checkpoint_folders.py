@@ -60,7 +60,7 @@ def test_a_plain_name_is_looked_for_where_weights_are(model: Path, monkeypatch: 
 
 
 def test_what_is_no_model_is_refused_with_what_to_do(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="eye: there is no folder .*nowhere.*nothing is downloaded"):
+    with pytest.raises(WeightsError, match=r"eye: there is no folder .*nowhere.*nothing is downloaded"):
         find_checkpoint(str(tmp_path / "nowhere"), option="eye")
     with pytest.raises(WeightsError, match="eye names a folder"):
         find_checkpoint("", option="eye")
