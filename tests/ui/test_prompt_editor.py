@@ -228,3 +228,13 @@ def test_a_pause_is_enough(qtbot, editor, edits):
     editor.set_prompts(_prompts(*(f"c{number}" for number in range(201))))
     with qtbot.waitSignal(editor.edited, timeout=60_000):
         qtbot.keyClicks(editor.text, "x")
+
+
+def test_a_tab_carries_its_roles_colour_while_the_stem_is_made(editor):
+    editor.set_prompts(_prompts("a"))
+
+    def middle(role):
+        return editor.tabs.tabIcon(list(Role).index(role)).pixmap(16, 16).toImage().pixelColor(8, 8)
+
+    assert middle(Role.FX).name() == theme.ROLE_COLOURS[Role.FX]
+    assert middle(Role.MUS).alpha() == 0

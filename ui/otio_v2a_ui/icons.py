@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QIcon, QIconEngine, QPainter, QPainterPath, QP
 
 from otio_v2a_ui import theme
 
-__all__ = ["icon"]
+__all__ = ["dot", "icon"]
 
 Draw = Callable[[QPainter, QColor], None]
 
@@ -17,6 +17,17 @@ def icon(name: str) -> QIcon:
     """A sign by name: play, pause, stop, back, to_start, to_end, step, step_back, loop, star, star_empty, more, drop,
     tick, none, region."""
     return QIcon(_Engine(_SIGNS[name]))
+
+
+def dot(colour: str, *, filled: bool) -> QIcon:
+    """A disc of a colour, or a ring of it."""
+
+    def draw(painter: QPainter, _: QColor) -> None:
+        painter.setPen(QPen(QColor(colour), 1.6))
+        painter.setBrush(QColor(colour) if filled else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QPointF(0, 0), 4, 4)
+
+    return QIcon(_Engine(draw))
 
 
 class _Engine(QIconEngine):  # type: ignore[misc]

@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -24,7 +23,7 @@ from PySide6.QtWidgets import (
 from otio_v2a.errors import PromptError
 from otio_v2a_engine import registry
 from otio_v2a_engine.contract import EngineError, EngineInfo, Role
-from otio_v2a_ui import theme
+from otio_v2a_ui import icons, theme
 from otio_v2a_ui.folders import config_folder, state_folder
 from otio_v2a_ui.presets import Preset, Presets
 from otio_v2a_ui.prompt_fields import MIXED, Summary, reset, rolled, with_value
@@ -332,7 +331,8 @@ class PromptEditor(QWidget):  # type: ignore[misc]
             if self.tabs.tabText(at) != text:
                 self.tabs.setTabText(at, text)
             is_on = any(prompt.enabled for prompt in group)
-            self.tabs.setTabTextColor(at, QColor(theme.ROLE_COLOURS[role] if is_on else theme.FAINT))
+            # Not by the text's colour: the style sheet's wins.
+            self.tabs.setTabIcon(at, icons.dot(theme.ROLE_COLOURS[role] if is_on else theme.FAINT, filled=is_on))
             state = self.tr("made") if is_on else self.tr("not made")
             self.tabs.setAccessibleTabName(at, f"{role.value}, {state}")
 
