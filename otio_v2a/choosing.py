@@ -56,6 +56,8 @@ class TakeEntry:
         starred: whether the editor marked it.
         adjustment: gain, fades and nudge of the clip's takes.
         loudness_lufs: integrated loudness of its file; None when it was not measured or is silent.
+        rolls: which re-roll it is; 0 is the first render.
+        fit: how well it was found to fit then; None when nobody asked for re-rolls.
     """
 
     clip_id: str
@@ -74,6 +76,8 @@ class TakeEntry:
     starred: bool = False
     adjustment: Adjustment = NEUTRAL
     loudness_lufs: float | None = None
+    rolls: int = 0
+    fit: float | None = None
 
 
 def list_takes(
@@ -107,6 +111,8 @@ def list_takes(
             starred=take.starred,
             adjustment=found.adjustment,
             loudness_lufs=loudness_of(take.path) if measure and take.path.is_file() else None,
+            rolls=take.rolls,
+            fit=take.fit,
         )
         for stem in stems
         for found in stem.clips

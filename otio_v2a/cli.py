@@ -120,7 +120,8 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--clip", action="append", default=[], metavar="NAME", help="only clips of this name, id or glob")
     what.add_argument("--seed", type=int, metavar="N", help="seed of the first take (from the clip)")
     what.add_argument("--takes", type=_positive, metavar="N", help="takes per clip and role (1)")
-    what.add_argument("--pick", choices=("best",), help="make the best take active, by sync and cleanness (the first)")
+    what.add_argument("--pick", choices=("best",), help="make the best take active, as takes rank (the first)")
+    what.add_argument("--reroll", type=_rerolls, default=0, metavar="N", help="render misfits anew, at most N times")
     how = parser.add_argument_group("how to make it")
     how.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
     how.add_argument(
@@ -190,7 +191,7 @@ def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
         "paths": "only the files, one a line, for auditioning in any player",
         "choose": "make a take the active one",
         "drop": "remove a take from the timeline",
-        "rank": "score takes by sync and cleanness, and pick the best",
+        "rank": "score takes by sync, fit and cleanness, and pick the best",
     }
     for name, text in helps.items():
         action = actions.add_parser(name, help=text)
@@ -397,6 +398,12 @@ def _role_engine(text: str) -> tuple[str, str]:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+    return int(text)
+
+
+def _rerolls(text: str) -> int:
+    if not text.isdecimal() or int(text) > 16:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 16 is needed, not {text!r}")
     return int(text)
 
 

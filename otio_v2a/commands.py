@@ -142,6 +142,7 @@ def _options(args: argparse.Namespace, out: Path) -> Any:
         find_shots=not args.no_shots,
         layout=Layout(args.layout),
         target=Target(args.target),
+        reroll=args.reroll,
     )
 
 
@@ -294,7 +295,7 @@ def takes_list(args: argparse.Namespace) -> int:
                 row.role.value,
                 str(row.number),
                 "*" if row.active else "",
-                str(row.seed),
+                str(row.seed) + (f" (re-roll {row.rolls})" if row.rolls else ""),
                 row.prompt,
                 row.engine,
                 _shown(row.path),

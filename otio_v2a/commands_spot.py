@@ -66,12 +66,14 @@ def takes_rank(args: argparse.Namespace) -> int:
                 "*" if score.active else "",
                 f"{score.total:.2f}",
                 "-" if score.sync is None else f"{score.sync:.2f} ({score.n_heard} heard, {score.n_seen} seen)",
+                "-" if score.fit is None else f"{score.fit:.2f}",
                 f"{score.heard.cleanness:.2f}",
                 f"{score.heard.peak_db:.1f} dBFS",
             ]
             for score in scores
         ]
-        print_table("Takes, the best first", ("clip", "role", "take", "active", "score", "sync", "clean", "peak"), rows)
+        columns = ("clip", "role", "take", "active", "score", "sync", "fit", "clean", "peak")
+        print_table("Takes, the best first", columns, rows)
     if getattr(args, "pick", None) == "best":
         changed = ranking.pick_best(args.timeline, scores)
         if not args.json:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import opentimelineio as otio
 
-from otio_v2a import clip_settings, cues, loading, prompts, runner, stems, takes, targets, timeline, tracks
+from otio_v2a import clip_settings, cues, loading, prompts, rerolling, runner, stems, takes, targets, timeline, tracks
 from otio_v2a.delivering import EarlyDelivery
 from otio_v2a.dialects import is_generated
 from otio_v2a.errors import CutError
@@ -58,6 +58,7 @@ class GenerateOptions:
         layout: clip by clip or one stem per role.
         target: the host to write for.
         store_root: where finished renders are kept; beside `out` when None.
+        reroll: how often a take that does not fit its prompt is rendered again.
     """
 
     out: Path
@@ -70,6 +71,7 @@ class GenerateOptions:
     layout: Layout = Layout.CLIPS
     target: Target = Target.PORTABLE
     store_root: Path | None = None
+    reroll: int = 0
 
     @property
     def store(self) -> TakeStore:
@@ -173,6 +175,7 @@ def prepare(
             raise KeyboardInterrupt
         notes += shots.warnings
     plan = clip_settings.plan(cut, asks, options=options.plan, shots=shots)
+    plan = rerolling.with_rerolls(plan, most=options.reroll)
     return Prepared(
         cut=cut,
         asks=asks,

@@ -98,6 +98,7 @@ class GenerationJob:
         content_hash: the name of the finished take.
         ask: what it was made from.
         estimated_s: expected seconds of work on two CPU cores.
+        rerolls: how often it may be rendered again when it does not fit its prompt (`rerolling.with_rerolls`).
     """
 
     clip_id: str
@@ -115,6 +116,7 @@ class GenerationJob:
     content_hash: str
     ask: Ask
     estimated_s: float = 0.0
+    rerolls: int = 0
 
     @property
     def role(self) -> Role:

@@ -23,7 +23,17 @@ from otio_v2a_engine.contract import PromptSpec, Role
 if TYPE_CHECKING:
     import opentimelineio as otio
 
-__all__ = ["DEFAULT_ROLES", "Ask", "Asks", "PromptFlags", "default_seed", "resolve", "take_seed", "write_back"]
+__all__ = [
+    "DEFAULT_ROLES",
+    "Ask",
+    "Asks",
+    "PromptFlags",
+    "default_seed",
+    "reroll_seed",
+    "resolve",
+    "take_seed",
+    "write_back",
+]
 
 DEFAULT_ROLES = (Role.FX, Role.AMB)
 NAMESPACE = "otio_v2a"
@@ -213,6 +223,11 @@ def default_seed(clip_id: str, role: str) -> int:
 def take_seed(seed: int, take: int) -> int:
     """The seed of the k-th take, 1-based: the first has the seed itself, the others follow from it."""
     return seed if take == 1 else _digest_seed(f"take {take} of {seed}")
+
+
+def reroll_seed(seed: int, number: int) -> int:
+    """The seed of a take's n-th re-roll: the 0-th is the take itself, the others follow from its seed."""
+    return seed if number == 0 else _digest_seed(f"re-roll {number} of {seed}")
 
 
 def write_back(timeline: "otio.schema.Timeline", asks: Sequence[Ask]) -> "otio.schema.Timeline":

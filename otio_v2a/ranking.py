@@ -1,10 +1,10 @@
-"""Owns which take of a clip is best, by what can be measured: sync with what is seen, and cleanness. Renders nothing.
+"""Owns which take of a clip is best, by what can be measured: sync with what is seen, fit to the prompt, cleanness.
 
-How well a take fits its prompt is not measured: no weights of ours tell that of any sound, and a figure that only
-knew the training vocabulary would reward what the model says anyway.
+Sync and cleanness need no model; the fit is what the worker's ear says. Renders nothing.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,18 +15,23 @@ import soundfile
 
 from otio_v2a import choosing, spotting, timeline
 from otio_v2a.choosing import list_takes
-from otio_v2a.errors import TakeError
+from otio_v2a.errors import RunError, TakeError
 from otio_v2a.event_markers import span_events
 from otio_v2a.hearing import Heard, agreement, listen, onsets
 from otio_v2a.stem import Stem, StemClip, StemTake
+from otio_v2a.takes import TakeStore, default_root
 from otio_v2a.tracks import load_own, read_stems
+from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerProcess, WorkerSettings
 from otio_v2a_engine.contract import Role
 
-__all__ = ["Score", "pick_best", "rank", "take_sound"]
+__all__ = ["Score", "pick_best", "rank", "take_sound", "total_of"]
+
+_log = logging.getLogger(__name__)
 
 _LONGEST_S = 600
 """Seconds of a take that are listened to."""
-_SYNC_WEIGHT = 0.7
+_BASE, _SYNC_WEIGHT, _FIT_WEIGHT = 0.3, 0.7, 0.7
+"""What a clean take has anyway, and what sync and fit add where they are known."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Score:
         n_seen: events that are seen, or that markers say.
         n_heard: its onsets.
         heard: its faults.
+        fit: how well it fits its prompt, 0 to 1; None without a prompt, or where the ear cannot tell.
         total: what takes are ranked by, 0 to 1.
     """
 
@@ -52,13 +58,26 @@ class Score:
     n_seen: int
     n_heard: int
     heard: Heard
+    fit: float | None
     total: float
 
 
-def rank(path: Path, *, clip: str | None = None, role: Role | None = None) -> tuple[Score, ...]:
+def total_of(cleanness: float, *, sync: float | None, fit: float | None) -> float:
+    """What takes are ranked by, 0 to 1: cleanness times the weighted mean of what is known of sync and fit."""
+    known = [(value, weight) for value, weight in ((sync, _SYNC_WEIGHT), (fit, _FIT_WEIGHT)) if value is not None]
+    if not known:
+        return cleanness
+    weighted = _BASE + sum(value * weight for value, weight in known)
+    return cleanness * weighted / (_BASE + sum(weight for _, weight in known))
+
+
+def rank(
+    path: Path, *, clip: str | None = None, role: Role | None = None, settings: WorkerSettings | None = None
+) -> tuple[Score, ...]:
     """Scores of every take that fits, the best of each clip and role first; of equals, the lower number.
 
-    Events are those of the clip's markers where it was spotted; else the shipped engine looks for them.
+    Events are those of the clip's markers where it was spotted; else the shipped engine looks for them. A worker (run as
+    `settings` say) hears how well takes fit; what it cannot hear is ranked by the rest.
 
     Raises:
         CutError: the file cannot be read.
@@ -69,12 +88,17 @@ def rank(path: Path, *, clip: str | None = None, role: Role | None = None) -> tu
     wanted = {(entry.clip_id, entry.role) for entry in list_takes(path, clip=clip, role=role)}
     stems = read_stems(load_own(path), base=path.parent)
     seen = _seen(path, {clip_id for clip_id, of in wanted if of is Role.FX})
-    scores = [
-        _score(take, found, stem, seen=seen.get(found.clip_id))
+    heard = [
+        (take, found, stem)
         for stem in stems
         for found in stem.clips
         if (found.clip_id, stem.role) in wanted
         for take in found.takes
+    ]
+    fits = _fits(path, heard, settings=settings or WorkerSettings())
+    scores = [
+        _score(take, found, stem, seen=seen.get(found.clip_id), fit=fit)
+        for (take, found, stem), fit in zip(heard, fits, strict=True)
     ]
     ranked: list[Score] = []
     for _, group in groupby(scores, key=lambda score: (score.clip_id, score.role)):
@@ -118,12 +142,39 @@ def _seen(path: Path, clip_ids: set[str]) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def _score(take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.float64] | None) -> Score:
+def _fits(
+    path: Path, takes: Iterable[tuple[StemTake, StemClip, Stem]], *, settings: WorkerSettings
+) -> list[float | None]:
+    """How well each take fits its prompt; None where there is none, or nobody can tell."""
+    log_path = TakeStore(default_root(path)).log_dir / "worker-1.log"
+    worker: WorkerProcess | None = None
+    fits: list[float | None] = []
+    try:
+        for take, found, stem in takes:
+            fit = None
+            if stem.role in (Role.FX, Role.AMB) and take.prompt.text.strip():
+                worker = worker or WorkerProcess(log_path=log_path, settings=settings)
+                sound, first = _place(take, found)
+                try:
+                    fit = worker.measure_fit(sound, take.prompt, first=first, n_samples=found.span_samples, stop=Stop())
+                except WorkerCancelled:
+                    raise
+                except RunError as error:
+                    _log.warning("take %d of %s is ranked without its fit: %s", take.number, found.name, error)
+            fits.append(fit)
+    finally:
+        if worker is not None:
+            worker.close()
+    return fits
+
+
+def _score(
+    take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.float64] | None, fit: float | None
+) -> Score:
     sound, rate = take_sound(take, found)
     heard = listen(sound, rate)
     instants = onsets(sound, rate) if stem.role is Role.FX else np.zeros(0)
     sync = agreement(instants, seen) if stem.role is Role.FX and seen is not None and len(seen) else None
-    clean = heard.cleanness
     return Score(
         clip_id=found.clip_id,
         clip_name=found.name,
@@ -135,7 +186,8 @@ def _score(take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.
         n_seen=0 if seen is None else len(seen),
         n_heard=len(instants),
         heard=heard,
-        total=clean if sync is None else clean * (1 - _SYNC_WEIGHT + _SYNC_WEIGHT * sync),
+        fit=fit,
+        total=total_of(heard.cleanness, sync=sync, fit=fit),
     )
 
 
@@ -145,9 +197,7 @@ def take_sound(take: StemTake, found: StemClip) -> tuple[npt.NDArray[np.float32]
     Raises:
         TakeError: its file is gone or no sound.
     """
-    render = take.render if take.render.path.is_file() else None
-    path, start = (render.path, render.file_start) if render else (take.path, take.file_start)
-    skip = max(0, found.record_start - start)
+    path, skip = _place(take, found)
     try:
         with soundfile.SoundFile(path) as file:
             rate = int(file.samplerate)
@@ -159,3 +209,10 @@ def take_sound(take: StemTake, found: StemClip) -> tuple[npt.NDArray[np.float32]
         ) from error
     mono: npt.NDArray[np.float32] = samples.mean(axis=1)
     return mono, rate
+
+
+def _place(take: StemTake, found: StemClip) -> tuple[Path, int]:
+    """The file of a take, before any adjustment where it is still there, and its sample with which the clip begins."""
+    render = take.render if take.render.path.is_file() else None
+    path, start = (render.path, render.file_start) if render else (take.path, take.file_start)
+    return path, max(0, found.record_start - start)

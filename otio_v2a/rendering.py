@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from otio_v2a.errors import TakeError
+from otio_v2a.errors import RunError, TakeError
 from otio_v2a.jobs import GenerationJob
+from otio_v2a.prompts import reroll_seed
+from otio_v2a.rerolling import Rolled, roll
 from otio_v2a.takes import Take, TakeStore
 from otio_v2a.worker_process import (
     Stop,
@@ -30,6 +32,7 @@ from otio_v2a.worker_process import (
 )
 from otio_v2a.workers import Workers
 from otio_v2a_engine import wire
+from otio_v2a_engine.ear_note import read_ear_note
 
 __all__ = ["Advanced", "Backend", "LocalBackend", "Message", "Outcome", "Started", "in_lanes", "render_job"]
 
@@ -211,9 +214,78 @@ class _Rendered:
     finished: wire.Finished
     partial: Path
     started: float
+    rolls: int = 0
+    fit: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _render(
+    job: GenerationJob,
+    *,
+    worker: WorkerProcess,
+    store: TakeStore,
+    post: Callable[[Message], None],
+    stop: Stop,
+) -> _Rendered | Outcome:
+    """Render one job, and again while it does not fit, up to a file that waits to be kept or to why there is none."""
+    if not job.rerolls:
+        return _render_once(job, worker=worker, store=store, post=post, stop=stop)
+    failed: list[Outcome] = []
+    notes: list[str] = []
+    engine_seconds = 0.0
+
+    def render(number: int) -> _Rendered | None:
+        nonlocal engine_seconds
+        seed = reroll_seed(job.request.seed, number)
+        made = _render_once(
+            replace(job, request=replace(job.request, seed=seed)), worker=worker, store=store, post=post, stop=stop
+        )
+        if isinstance(made, Outcome):
+            failed.append(made)
+            return None
+        engine_seconds += made.finished.engine_seconds
+        return made
+
+    def listen(made: _Rendered) -> float | None:
+        try:
+            return worker.measure_fit(
+                made.partial, job.request.prompt, first=job.handle_before, n_samples=job.span_samples, stop=stop
+            )
+        except WorkerCancelled:
+            failed.append(Outcome(job))
+        except RunError as error:
+            notes.append(f"nobody could tell whether it fits its prompt: {error}")
+        return None
+
+    rolled = roll(render, listen, most=job.rerolls, misfit=read_ear_note().misfit)
+    for made in rolled.dropped:
+        store.discard(made.partial)
+    if rolled.made is None:
+        return failed[0]
+    if any(outcome.cancelled for outcome in failed):
+        store.discard(rolled.made.partial)
+        return Outcome(job, seconds=time.monotonic() - rolled.made.started)
+    notes += [f"re-roll {len(rolled.dropped) + 1} failed: {outcome.reason}" for outcome in failed]
+    return replace(
+        rolled.made,
+        finished=replace(rolled.made.finished, engine_seconds=engine_seconds),
+        rolls=rolled.number,
+        fit=rolled.fit,
+        notes=(*notes, *_words(rolled)),
+    )
+
+
+def _words(rolled: Rolled[_Rendered]) -> tuple[str, ...]:
+    """What to tell the user of a take that was rendered again."""
+    if not rolled.dropped or rolled.fit is None or rolled.first_fit is None:
+        return ()
+    count = f"{len(rolled.dropped)} time{'s' if len(rolled.dropped) > 1 else ''}"
+    if not rolled.number:
+        return (f"re-rolled {count}, and none fits its prompt better than the first ({rolled.fit:.2f})",)
+    return (f"re-rolled {count}: its fit is {rolled.fit:.2f} instead of {rolled.first_fit:.2f}",)
+
+
+def _render_once(
     job: GenerationJob,
     *,
     worker: WorkerProcess,
@@ -266,7 +338,7 @@ def _keep(made: _Rendered, *, store: TakeStore) -> Outcome:
                 f"the worker runs engine {job.engine} in version {finished.engine_version}, the plan was made with "
                 f"{job.engine_version}; install the same version everywhere and run again"
             )
-        take = store.put(job, made.partial)
+        take = store.put(job, made.partial, rolls=made.rolls, fit=made.fit)
     except TakeError as error:
         return _failed(job, str(error), made.started)
     except OSError as error:
@@ -278,7 +350,7 @@ def _keep(made: _Rendered, *, store: TakeStore) -> Outcome:
         take=take,
         seconds=time.monotonic() - made.started,
         engine_seconds=finished.engine_seconds,
-        warnings=finished.warnings,
+        warnings=(*finished.warnings, *made.notes),
     )
 
 

@@ -95,6 +95,8 @@ class StemTake:
         source: the stored render that `path` was made of; None when `path` is that render, or nobody remembers.
         starred: whether the editor marked it as one to come back to.
         made_from: content hash of the take whose region was rendered anew to make it; empty for whole renders.
+        rolls: which re-roll it is; 0 is the first render.
+        fit: how well it was found to fit then, 0 to 1; None when nobody asked.
     """
 
     number: int
@@ -109,6 +111,8 @@ class StemTake:
     source: Render | None = None
     starred: bool = False
     made_from: str = ""
+    rolls: int = 0
+    fit: float | None = None
 
     @property
     def render(self) -> Render:

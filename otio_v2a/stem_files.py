@@ -86,6 +86,7 @@ def write_clip(stem: Stem, *, delivery: Delivery, word: str) -> Stem:
                 "ENGINE": take.engine,
                 "ENGINE_VERSION": take.engine_version,
                 "SEED": str(take.seed),
+                **({"REROLLS": str(take.rolls)} if take.rolls else {}),
                 "PROMPT_HASH": prompt_hash(take),
                 "CONTENT_HASH": take.content_hash,
                 "WEIGHTS_LICENCE": weights_licence(take.engine),

@@ -149,6 +149,8 @@ def _stem_clip(group: Sequence[Take], span: ClipSpan, *, wanted: str | None, bef
             engine=take.engine,
             engine_version=take.engine_version,
             starred=take.content_hash in stars,
+            rolls=take.rolls,
+            fit=take.fit,
         )
         for take in group
     )

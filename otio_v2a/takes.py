@@ -55,6 +55,8 @@ class Take:
         handle_after: samples after the clip's last.
         record_start: record position of the clip's first sample (not of the file's), from the timeline's start.
         span_samples: length of the clip.
+        rolls: which re-roll it is; 0 is the first render.
+        fit: how well it was found to fit its prompt then, 0 to 1; None when nobody asked, or nobody can tell.
     """
 
     path: Path
@@ -73,6 +75,8 @@ class Take:
     handle_after: int
     record_start: int
     span_samples: int
+    rolls: int = 0
+    fit: float | None = None
 
     def __post_init__(self) -> None:
         if self.handle_before + self.span_samples + self.handle_after != self.n_samples:
@@ -190,8 +194,10 @@ class TakeStore:
             return None
         return replace(take, clip_id=job.clip_id, number=job.take, record_start=job.record_start)
 
-    def put(self, job: Renderable, wav: Path) -> Take:
+    def put(self, job: Renderable, wav: Path, *, rolls: int = 0, fit: float | None = None) -> Take:
         """Move a finished render into the store; from then on it survives any crash.
+
+        `rolls` and `fit` are remembered with it.
 
         Raises:
             TakeError: the file is not the sound that the job asks for.
@@ -216,6 +222,8 @@ class TakeStore:
             handle_after=job.handle_after,
             record_start=job.record_start,
             span_samples=job.span_samples,
+            rolls=rolls,
+            fit=fit,
         )
         try:
             _check_header(wav, take)

@@ -348,6 +348,7 @@ def _clip_metadata(clip: StemClip) -> dict[str, Any]:
                 "weights_licence": weights_licence(take.engine),
                 "starred": take.starred,
                 "made_from": take.made_from,
+                **({} if take.fit is None else {"rolls": take.rolls, "fit": round(take.fit, 3)}),
                 **({"source": _render_metadata(take.source)} if take.source else {}),
             }
             for take in clip.takes
@@ -430,6 +431,8 @@ def _stem_clip(entry: Mapping[str, Any], *, role: Role, base: Path) -> StemClip:
                 source=_render(take["source"], base=base) if take.get("source") else None,
                 starred=bool(take.get("starred", False)),
                 made_from=str(take.get("made_from", "")),
+                rolls=int(take.get("rolls", 0)),
+                fit=float(take["fit"]) if "fit" in take else None,
             )
             for take in entry["takes"]
         ),

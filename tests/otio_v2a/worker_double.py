@@ -3,7 +3,8 @@
 The prompt's text says how: "slow 0.5" sleeps so long in steps, "fail MESSAGE" fails, "crash" kills itself, "crash once
 PATH" does so until PATH exists, "meet 3 DIR" waits until three processes have come to DIR, "hold PATH" waits until PATH
 exists, "hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
-"wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message.
+"wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message,
+"misfit 0.2 0.1 0.7" fits so well the first time that it is listened to, the second, and so on, "deaf" cannot be heard.
 Every request that was rendered is appended to $DOUBLE_LOG as a line, every process at its start to $DOUBLE_PIDS, every
 cancel to $DOUBLE_CANCELS, every search for events to $DOUBLE_EVENTS; they are seen at a quarter and three quarters.
 """
@@ -24,6 +25,7 @@ from otio_v2a_engine import wire
 from otio_v2a_engine.contract import VisualEvent
 
 _cancelled: set[str] = set()
+_listened: dict[str, int] = {}
 _commands: "queue.SimpleQueue[wire.Command | None]" = queue.SimpleQueue()
 
 
@@ -111,6 +113,16 @@ def _render(command: wire.Render) -> wire.Event:
     )
 
 
+def _measure_fit(command: wire.MeasureFit) -> wire.Event:
+    words = command.prompt.text.split()
+    number = _listened[command.prompt.text] = _listened.get(command.prompt.text, -1) + 1
+    frames = soundfile.info(command.path).frames
+    assert command.first + command.n_samples <= frames
+    if words[0] == "deaf":
+        return wire.Failed(command.id, "WeightsError", "the ear is gone")
+    return wire.FitMeasured(command.id, float(words[1:][number]) if words[0] == "misfit" else 0.9)
+
+
 def main() -> None:
     threading.Thread(target=_read, daemon=True).start()
     _note("DOUBLE_PIDS", str(os.getpid()))
@@ -132,6 +144,8 @@ def main() -> None:
             else:
                 times = (command.duration_s / 4, command.duration_s * Fraction(3, 4))
                 _say(wire.EventsFound(command.id, tuple(VisualEvent(time_s, 0.9) for time_s in times)))
+        elif isinstance(command, wire.MeasureFit):
+            _say(_measure_fit(command))
         elif isinstance(command, wire.Render):
             _say(_render(command))
 

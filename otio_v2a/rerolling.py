@@ -1,0 +1,97 @@
+"""Owns which takes are rendered again when they do not fit their prompt, and which render stays.
+
+A plan is given re-rolls after it was made: jobs that may be rendered again get names of their own, others keep theirs.
+Starts nothing and hears nothing: who renders and who listens is told from outside.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from otio_v2a.errors import PlanError
+from otio_v2a.jobs import GenerationJob, Plan
+from otio_v2a.lazily import Grouped
+from otio_v2a_engine.contract import Role, WeightsError
+from otio_v2a_engine.ear_note import EarNote, read_ear_note
+
+__all__ = ["MOST", "Rolled", "roll", "with_rerolls"]
+
+MOST = 16
+"""Most re-rolls of a take."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rolled(Generic[T]):
+    """What stays after a take was rendered until it fitted.
+
+    Attributes:
+        made: the render that stays; None when none was made.
+        number: which one it is; 0 is the first.
+        fit: how well it fits; None where the ear cannot tell.
+        first_fit: how well the first one fitted.
+        dropped: renders that do not stay.
+    """
+
+    made: T | None
+    number: int = 0
+    fit: float | None = None
+    first_fit: float | None = None
+    dropped: tuple[T, ...] = ()
+
+
+def with_rerolls(plan: Plan, *, most: int) -> Plan:
+    """The plan with every job that has a prompt rendered again at most so often; the same plan for none.
+
+    Raises:
+        PlanError: it is no such number, or the ear is not there.
+    """
+    if not 0 <= most <= MOST:
+        raise PlanError(f"a take can be re-rolled 0 to {MOST} times, not {most}")
+    if not most:
+        return plan
+    try:
+        ear = read_ear_note()
+    except WeightsError as error:
+        raise PlanError(str(error)) from error
+    jobs = plan.jobs
+    return replace(plan, jobs=Grouped([1] * len(jobs), lambda at: (_with_rerolls(jobs[at], most=most, ear=ear),)))
+
+
+def _with_rerolls(job: GenerationJob, *, most: int, ear: EarNote) -> GenerationJob:
+    if job.role not in (Role.FX, Role.AMB) or not job.request.prompt.text.strip():
+        return job
+    # What stays depends on how often it may roll, and on who listens.
+    text = f"{job.content_hash}\nre-rolled at most {most} times, heard by {ear.version}"
+    name = hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+    return replace(job, rerolls=most, content_hash=name)
+
+
+def roll(
+    render: Callable[[int], T | None], listen: Callable[[T], float | None], *, most: int, misfit: float
+) -> Rolled[T]:
+    """Render until a take fits, at most `most` times after the first; the best stays, the first of equals.
+
+    Args:
+        render: makes the n-th render; None ends it, with what was made before.
+        listen: how well it fits; None, where nobody can tell, ends it too.
+        most: re-rolls.
+        misfit: fit below which a take is rendered again.
+    """
+    best = Rolled[T](None)
+    for number in range(most + 1):
+        made = render(number)
+        if made is None:
+            break
+        fit = listen(made)
+        if best.made is None:
+            best = Rolled(made, 0, fit, fit)
+        elif fit is not None and best.fit is not None and fit > best.fit:
+            best = Rolled(made, number, fit, best.first_fit, (*best.dropped, best.made))
+        else:
+            best = replace(best, dropped=(*best.dropped, made))
+        if fit is None or fit >= misfit:
+            break
+    return best
