@@ -1,4 +1,4 @@
-"""The training commands: `python -m otio_v2a_engine.training scenes|vocoder|encoder|flow|export|evaluate --help`.
+"""The training commands: `python -m otio_v2a_engine.training scenes|vocoder|encoder|flow|export|ear|evaluate --help`.
 
 Every command resumes where its folder says it stopped. Nothing here is needed to render.
 """
@@ -19,6 +19,7 @@ from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training import flow as flow_training
 from otio_v2a_engine.training import vocoder as vocoder_training
+from otio_v2a_engine.weights import FOLDER
 
 __all__ = ["main"]
 
@@ -57,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the weights file that ships")
     export.add_argument("--to", type=Path, required=True, help="folder of small.safetensors and small.json")
     export.add_argument("--figures", type=Path, help="JSON of an evaluation, put into the note")
+    ear = commands.add_parser("ear", help="draw sounds, train the ear that tells how takes fit their prompts, write it")
+    ear.add_argument("--to", type=Path, default=FOLDER, help="folder of ear.safetensors and ear.json (the package's)")
+    ear.add_argument("--each", type=int, default=140, help="sounds a kind")
+    ear.add_argument("--epochs", type=int, default=60)
+    ear.add_argument("--seed", type=int, default=11)
     evaluate = commands.add_parser("evaluate", help="held-out scenes through the whole engine")
     evaluate.add_argument("--weights", type=Path, required=True, help="folder of small.safetensors and small.json")
     evaluate.add_argument("--scenes", type=int, default=40)
@@ -136,6 +142,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     elif args.command == "export":
         _export(args)
+    elif args.command == "ear":
+        from otio_v2a_engine.training.ear import EarRun, train
+
+        ear_run = EarRun(each=args.each, epochs=args.epochs, seed=args.seed)
+        note = train(ear_run, folder=args.runs / "ear", bank=bank, to=args.to)
+        logging.getLogger(__name__).info("%s", json.dumps(note["figures"], indent=1))
     else:
         from otio_v2a_engine.training.evaluate import evaluate
 
