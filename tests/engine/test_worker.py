@@ -546,3 +546,26 @@ def test_the_number_of_steps_travels(start: Callable[..., Host], movie: Path, tm
         host.send(render_of(movie, tmp_path / f"{steps}.wav", sampling=Sampling(steps=steps)))
         host.until(wire.Finished)
     assert (tmp_path / "1.wav").read_bytes() != (tmp_path / "2.wav").read_bytes()
+
+
+def test_a_worker_says_how_well_a_sound_fits_and_stays_when_it_cannot(
+    start: Callable[..., Host], tmp_path: Path
+) -> None:
+    from otio_v2a_engine.simulate.bank import Bank
+    from otio_v2a_engine.simulate.scene import sound_of
+
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound_of(np.random.default_rng(2), "explosion", bank=Bank(None), seconds=4.0), RATE)
+    host = start()
+    fits = []
+    for text in ("an explosion", "footsteps on gravel", ""):
+        host.send(wire.MeasureFit("m", str(path), 0, 4 * RATE, PromptSpec(text)))
+        fits.append(host.until(wire.FitMeasured).fit)
+    assert fits[0] is not None
+    assert fits[1] is not None
+    assert fits[0] > fits[1] + 0.3
+    assert fits[2] is None
+    host.send(wire.MeasureFit("g", str(tmp_path / "gone.wav"), 0, RATE, PromptSpec("an explosion")))
+    failed = host.until(wire.Failed)
+    assert failed.kind == "EngineError"
+    assert "gone.wav cannot be read" in failed.message

@@ -1,5 +1,6 @@
-"""Takes are ranked by what is heard: faults of a sound, onsets beside the events that are seen, and the best picked."""
+"""Takes are ranked by what is heard: faults, onsets beside the events that are seen, fit to the prompt."""
 
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,17 +15,19 @@ from otio_v2a.cli import main
 from otio_v2a.hearing import agreement, listen, onsets
 from otio_v2a.jobs import plan
 from otio_v2a.prompts import PromptFlags
-from otio_v2a.ranking import pick_best, rank
+from otio_v2a.ranking import pick_best, rank, total_of
 from otio_v2a.spotting import ClipEvents, with_markers
 from otio_v2a.stems import Layout
 from otio_v2a.takes import TakeStore
 from otio_v2a.targets import Target, write
+from otio_v2a.worker_process import WorkerSettings
 from otio_v2a_engine.contract import Role, VisualEvent
 from otio_v2a_engine.wavfile import WavWriter
 
 RATE = 48000
 Sound = npt.NDArray[np.float32]
 TIMES = (0.5, 1.2, 2.1)
+DOUBLE = WorkerSettings(command=(sys.executable, str(Path(__file__).with_name("worker_double.py"))))
 
 
 def _hits(times: tuple[float, ...], *, seconds: float = 3.0, level: float = 0.3) -> Sound:
@@ -95,12 +98,16 @@ def test_mains_hum_is_heard_under_noise_and_a_deep_note_is_not() -> None:
 @pytest.fixture
 def written(tmp_path: Path, make_movie: Callable[..., Path]) -> Path:
     """A timeline of one spotted clip with three takes: late, in sync and clipping, in sync."""
+    return _write(tmp_path, make_movie, text="")
+
+
+def _write(tmp_path: Path, make_movie: Callable[..., Path], *, text: str) -> Path:
     movie = make_movie(tmp_path / "a.mov", frames=72, rate=24)
     cut = timeline.read(movie)
     events = tuple(VisualEvent(Fraction(time).limit_denominator(1000)) for time in TIMES)
     write(with_markers(cut, [ClipEvents(cut.spans[0], events)], engine="small"), tmp_path / "cut.otio", Target.PORTABLE)
     cut = timeline.read(tmp_path / "cut.otio")
-    asks = prompts.resolve(cut.spans, flags=PromptFlags(takes=3, roles=(Role.FX,)))
+    asks = prompts.resolve(cut.spans, flags=PromptFlags(text=text, takes=3, roles=(Role.FX,)))
     out = tmp_path / "out.otio"
     store = TakeStore(generate.GenerateOptions(out=out).store.root)
     takes = []
@@ -141,3 +148,39 @@ def test_the_command_line_shows_scores_and_picks(written: Path, capsys: pytest.C
     assert "take 3 instead of 1" in capsys.readouterr().out
     assert main(["takes", "rank", str(written), "--json"]) == 0
     assert '"active": true' in capsys.readouterr().out.splitlines()[0]
+
+
+def test_what_is_not_known_does_not_count() -> None:
+    assert total_of(0.8, sync=None, fit=None) == 0.8
+    assert total_of(0.8, sync=1.0, fit=None) == pytest.approx(0.8)
+    assert total_of(1.0, sync=0.0, fit=None) == pytest.approx(0.3)
+    assert total_of(1.0, sync=1.0, fit=1.0) == pytest.approx(1.0)
+    assert total_of(0.0, sync=1.0, fit=1.0) == 0
+    assert total_of(1.0, sync=0.5, fit=0.9) > total_of(1.0, sync=0.5, fit=0.2)
+    assert total_of(1.0, sync=None, fit=0.9) > total_of(1.0, sync=None, fit=0.2)
+
+
+def test_takes_without_a_prompt_have_no_fit_and_start_no_worker(written: Path) -> None:
+    broken = WorkerSettings(command=("/nonexistent/worker",))
+    assert [score.fit for score in rank(written, settings=broken)] == [None, None, None]
+
+
+def test_a_take_that_fits_its_prompt_comes_before_one_that_does_not(
+    tmp_path: Path, make_movie: Callable[..., Path]
+) -> None:
+    path = _write(tmp_path, make_movie, text="misfit 0.99 0.1 0.2")
+    scores = rank(path, settings=DOUBLE)
+    assert {score.number: score.fit for score in scores} == {1: 0.99, 2: 0.1, 3: 0.2}
+    assert scores[0].total == pytest.approx(total_of(1.0, sync=scores[0].sync, fit=scores[0].fit))
+    without = {score.number: total_of(1.0, sync=score.sync, fit=None) for score in scores}
+    assert without[3] > without[1]
+    assert {score.number: score.total for score in scores}[1] > 0.3
+
+
+def test_where_nobody_can_listen_takes_are_ranked_by_the_rest(
+    tmp_path: Path, make_movie: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = rank(_write(tmp_path, make_movie, text="deaf"), settings=DOUBLE)
+    assert [score.number for score in scores] == [3, 2, 1]
+    assert [score.fit for score in scores] == [None, None, None]
+    assert "is ranked without its fit: the ear is gone" in caplog.text

@@ -11,23 +11,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from otio_v2a_engine.models.mel import log_mel
+from otio_v2a_engine.models.mel import HOP, log_mel
 
 __all__ = ["FEATURES", "EarNetwork", "features", "standing"]
 
 FEATURES = 8 * 48
 _TEXT = 384
+_SHORTEST = 5  # frames
 _LOUD = 2.0  # frames within 40 dB of the loudest are heard
 
 
 def features(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """What a sound `(n,)` at 48 kHz is like, whatever its level and timing, `(FEATURES,)`."""
-    mel = np.maximum(log_mel(sound), -4.5)
+    mel = np.maximum(log_mel(np.pad(sound, (0, max(0, _SHORTEST * HOP - len(sound))))), -4.5)
     mel = mel.reshape(len(mel), 48, 2).mean(2)
     level = mel.max(1)
     heard = mel[level > max(level.max() - _LOUD, -4.4)]
     if len(heard) < 4:
-        heard = mel[:4] if len(mel) >= 4 else np.zeros((4, 48), np.float32)
+        heard = mel[:4]
     heard = heard - heard.max()
     rise = np.maximum(np.diff(mel, axis=0), 0)
     fall = np.minimum(np.diff(mel, axis=0), 0)

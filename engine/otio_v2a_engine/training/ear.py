@@ -60,7 +60,7 @@ class EarRun:
         seed: of sounds and network.
     """
 
-    each: int = 56
+    each: int = 140
     coded: float = 0.2
     epochs: int = 60
     hidden: int = 224

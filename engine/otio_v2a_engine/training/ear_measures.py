@@ -148,7 +148,7 @@ class _Words:
 
     def _learned(self, heard: Heard) -> tuple[Tensor, Tensor]:
         right, wrong = self.pairs(heard, seed=5)
-        return right[1::2], wrong[1::2]
+        return right[1::2].contiguous(), wrong[1::2].contiguous()
 
     def _retrieval(self, heard: Heard) -> dict[str, Any]:
         """Of the effects: the kind of the nearest caption among those of all effects, and its family."""
@@ -190,7 +190,7 @@ def _apart(bank: Bank, folder: Path) -> dict[str, tuple[npt.NDArray[np.float32],
     if not path.exists():
         engine = SmallEngine()
         found: dict[str, list[tuple[str, Samples]]] = {"stems": _stems(), "recordings": _recordings(bank)}
-        stored: dict[str, npt.NDArray[Any]] = {}
+        stored: dict[str, Any] = {}
         for name, sounds in found.items():
             if sounds:
                 coded = [engine.rebuild(log_mel(sound[: len(sound) // 1920 * 1920]), coded=True) for _, sound in sounds]
@@ -198,7 +198,7 @@ def _apart(bank: Bank, folder: Path) -> dict[str, tuple[npt.NDArray[np.float32],
                 stored[f"{name}_vocoded"] = np.stack([features(sound) for sound in coded])
                 stored[f"{name}_kinds"] = np.array([kind for kind, _ in sounds])
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(path, allow_pickle=False, **stored)
+        np.savez(path, **stored)
     with np.load(path) as data:
         return {
             name: (data[name], tuple(str(kind) for kind in data[f"{name.removesuffix('_vocoded')}_kinds"]))

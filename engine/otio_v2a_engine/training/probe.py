@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from otio_v2a_engine.models.mel import log_mel
+from otio_v2a_engine.models.ear import features
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import sound_of
 from otio_v2a_engine.simulate.sounds import available
 from otio_v2a_engine.simulate.vocabulary import HITS, LOOPS, STEPS
 from otio_v2a_engine.training import checkpoint
 
-__all__ = ["FAMILIES", "Probe", "families_of", "features", "train_probe"]
+__all__ = ["FAMILIES", "Probe", "families_of", "train_probe"]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "steps": tuple(kind.name for kind in STEPS),
@@ -33,28 +33,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "crowd": ("applause",),
 }
 _SEED = 4242
-_LOUD = 2.0  # frames within 40 dB of the loudest are heard
-
-
-def features(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """What a sound `(n,)` at 48 kHz is like, whatever its level and timing, `(8 * 48,)`."""
-    mel = np.maximum(log_mel(sound), -4.5)
-    mel = mel.reshape(len(mel), 48, 2).mean(2)
-    level = mel.max(1)
-    heard = mel[level > max(level.max() - _LOUD, -4.4)]
-    if len(heard) < 4:
-        heard = mel[:4] if len(mel) >= 4 else np.zeros((4, 48), np.float32)
-    heard = heard - heard.max()
-    rise = np.maximum(np.diff(mel, axis=0), 0)
-    fall = np.minimum(np.diff(mel, axis=0), 0)
-    strongest = np.argsort(rise.mean(1))[-8:]
-    after = [mel[np.minimum(strongest + lag, len(mel) - 1)].mean(0) - level.max() for lag in (1, 4, 12)]
-    columns = [
-        heard.mean(0), heard.std(0), np.percentile(heard, 90, axis=0), *after,
-        rise.mean(0) * 10, fall.mean(0) * 10,
-    ]  # fmt: skip
-    joined: npt.NDArray[np.float32] = np.concatenate(columns).astype(np.float32)
-    return joined
 
 
 @dataclass(frozen=True)
@@ -86,8 +64,10 @@ def families_of(names: Sequence[str]) -> list[str]:
     return [table[name] for name in names]
 
 
-def train_probe(bank: Bank, *, each: int = 90, seconds: float = 6.0) -> tuple[Probe, dict[str, float]]:
-    """Train on `each` stems a kind; also its accuracy on stems that it has not heard.
+def train_probe(
+    bank: Bank, *, each: int = 90, seconds: float = 6.0, seed: int = _SEED
+) -> tuple[Probe, dict[str, float]]:
+    """Train on `each` stems a kind, drawn with `seed`; also its accuracy on stems that it has not heard.
 
     Returns:
         the probe, and `{"kind": ..., "family": ..., "kinds": ...}` on a sixth that was kept apart.
@@ -96,7 +76,7 @@ def train_probe(bank: Bank, *, each: int = 90, seconds: float = 6.0) -> tuple[Pr
     rows, labels = [], []
     for index, name in enumerate(names):
         for example in range(each):
-            sound = sound_of(checkpoint.rng_for(_SEED, index, example), name, bank=bank, seconds=seconds)
+            sound = sound_of(checkpoint.rng_for(seed, index, example), name, bank=bank, seconds=seconds)
             if np.abs(sound).max() > 1e-3:
                 rows.append(features(sound))
                 labels.append(index)
@@ -104,7 +84,7 @@ def train_probe(bank: Bank, *, each: int = 90, seconds: float = 6.0) -> tuple[Pr
     apart = torch.arange(len(y)) % 6 == 5
     mean, scale = x[~apart].mean(0), x[~apart].std(0).clamp_min(0.05)
     x = (x - mean) / scale
-    torch.manual_seed(_SEED)
+    torch.manual_seed(seed)
     network = nn.Sequential(
         nn.Dropout(0.2), nn.Linear(x.shape[1], 192), nn.GELU(), nn.Dropout(0.4), nn.Linear(192, len(names))
     )
