@@ -42,6 +42,7 @@ WEIGHT_OPTION = "appearance-weight"
 _TEMPLATES = ("a photo of {}", "a video of {}")
 _MOST_FRAMES = 8
 _LONGEST = 8  # sides: what is longer than this is no picture of anything
+_WORTH_SAYING = 0.01
 _KINDS_KEPT = 3  # a mean of many captions is near none of them
 
 
@@ -197,9 +198,11 @@ def _likeliest(share: Tensor, kinds: Sequence[str]) -> Tensor:
 
 
 def _words(share: Tensor, captions: Sequence[str], kinds: Sequence[str]) -> str:
-    """The kinds that count by their likeliest captions, with the kinds' shares."""
+    """The kinds that count by their likeliest captions, with the kinds' shares, down to one percent."""
     told = []
     for kind, part in _by_kind(share, kinds)[:_KINDS_KEPT]:
+        if told and part < _WORTH_SAYING:
+            break
         own = [number for number, other in enumerate(kinds) if other == kind]
         best = max(own, key=lambda number: float(share[number]))
         told.append(f'"{captions[best]}" {part:.0%}')

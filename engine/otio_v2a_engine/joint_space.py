@@ -63,7 +63,8 @@ class JointSpace:
         self._longest = int(self._model.config.text_config.max_position_embeddings)
         self.scale = float(self._model.logit_scale.exp())
         vision = self._model.config.vision_config
-        self.side = int(getattr(vision, "image_size", 0) or vision.num_patches**0.5 * vision.patch_size)
+        # SigLIP 2 takes any shape; as many pixels as its patches hold.
+        self.side = int(getattr(vision, "image_size", None) or vision.num_patches**0.5 * vision.patch_size)
 
     @torch.no_grad()
     def pictures(self, frames: Sequence[Rgb]) -> Tensor:

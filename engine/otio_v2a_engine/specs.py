@@ -44,8 +44,9 @@ SMALL = EngineSpec(
         devices=("cpu", "cuda", "mps"),
         default_steps=12,
         cost_factor=0.2,
-        options=("guidance-text",),
+        options=("guidance-text", "appearance", "appearance-weight"),
         takes_events=True,
+        folder_options=("appearance",),
     ),
     factory="otio_v2a_engine.pipelines.small:SmallEngine",
 )

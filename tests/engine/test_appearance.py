@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from string import ascii_lowercase
@@ -38,6 +39,7 @@ from otio_v2a_engine.contract import (
     WeightsError,
 )
 from otio_v2a_engine.joint_space import JointSpace
+from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.reach import Reach
 from otio_v2a_engine.simulate import vocabulary
 
@@ -376,3 +378,33 @@ def test_a_model_that_was_replaced_is_read_anew(folders, taught, reach, film, tm
         shutil.copytree(source, folder, dirs_exist_ok=True)
         found.append(told(eye, ask(film([RED]), f"appearance={folder}"))[1])
     assert found[0] != found[1]
+
+
+# What it changes in the sound
+
+
+@pytest.mark.slow
+def test_without_a_prompt_the_sound_is_that_of_the_caption_that_the_picture_looks_like(
+    taught, film, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    engine = SmallEngine("cpu")
+
+    def sound(*options: str, text: str = "", colour: tuple[int, int, int] = RED) -> np.ndarray:
+        request = ask(film([colour]), *options, text=text)
+        request = replace(request, channels=1, sampling=replace(request.sampling, steps=4))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EngineWarning)
+            return engine.render(request, on_progress=lambda _: None, cancelled=lambda: False).samples[0]
+
+    option = f"appearance={taught}"
+    red = sound(option)
+    assert np.array_equal(red, sound(option))
+    assert not np.array_equal(red, sound())
+    likeness = {text: float(np.corrcoef(red, sound(text=text))[0, 1]) for text in ("dog barking", "car engine")}
+    assert likeness["dog barking"] > 0.9 > likeness["car engine"]
+    blue = sound(option, colour=BLUE)
+    assert np.corrcoef(blue, sound(text="car engine", colour=BLUE))[0, 1] > 0.9
+    # With a prompt the picture does not count, unless it is given a weight.
+    assert np.array_equal(sound(option, text="car engine"), sound(text="car engine"))
+    assert not np.array_equal(sound(option, "appearance-weight=0.5", text="car engine"), sound(text="car engine"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otio_v2a import jobs
@@ -75,6 +75,7 @@ def test_a_job_covers_its_clip_and_half_a_second_on_both_sides(movie):
     starts=st.lists(st.integers(1, 5000), min_size=2, max_size=5),
     handles=st.fractions(0, 3),
 )
+@settings(deadline=None)
 def test_clips_that_touch_share_their_border_sample_at_every_rate(tmp_path_factory, rate, sample_rate, starts, handles):
     media = tmp_path_factory.getbasetemp() / "touching.mov"
     media.touch()
@@ -192,6 +193,10 @@ def test_a_clip_whose_media_is_gone_is_skipped_and_the_others_are_planned(movie)
         ({"engine": "fake", "channels": 6}, "engine fake renders 1 or 2 channels, not 6"),
         ({"engine": "fake", "handles_s": Fraction(-1)}, "handles must be 0 to 60 seconds, not -1"),
         ({"role_engines": {Role.MUS: "band"}}, "there is no engine 'band'"),
+        (
+            {"engine": "small", "sampling": Sampling(options=("appearance=nowhere",))},
+            "option appearance: there is no folder nowhere",
+        ),
     ],
 )
 def test_impossible_options_are_refused_in_words(movie, options, message):
@@ -217,6 +222,7 @@ def test_a_clip_longer_than_a_day_is_refused_by_name(movie):
     media_frames=st.integers(1, 1200),
     handles=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(3)]),
 )
+@settings(deadline=None)
 def test_what_a_plan_foresees_is_what_its_jobs_turn_out_to_be(
     tmp_path_factory, rate, frames, speed, media_frames, handles
 ):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from otio_v2a_engine import sampling
+from otio_v2a_engine.appearance import Appearance
 from otio_v2a_engine.conditioning import SentenceEncoder, see
 from otio_v2a_engine.contract import (
     Cancelled,
@@ -107,6 +108,7 @@ class SmallEngine:
             model.eval().requires_grad_(False).to(self._device)
         self._sentences = SentenceEncoder()
         self._reach = Reach(self._sentences)
+        self._appearance = Appearance(self._reach, device=self._device)
         self._latent = config.latent
 
     @property
@@ -182,6 +184,9 @@ class SmallEngine:
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         text, negative = request.prompt.text.strip(), request.prompt.negative_text.strip()
         embeddings = self._sentences.embed([text or " ", negative or " "]).to(self._device)
+        # What the picture looks like to the user's own model stands in for a prompt, where there is such a model.
+        if seen := self._appearance.read(request, embeddings[0], on_batch=lambda: on_step(0)):
+            embeddings[0], text = seen.vector, text or seen.words
         by_text = request.sampling.number("guidance-text", default=scale, largest=50)
         # Branches: everything that is asked for; without the text, where its scale is another; nothing but what is
         # forbidden. A branch is (sees the picture and its events, reads the prompt).
