@@ -5,18 +5,19 @@ Knows leaves, media and markers; knows no tree.
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property, partial
 from hashlib import blake2b
 from math import ceil, floor
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from otio_v2a.guard import ANYTHING, Content
 from otio_v2a.mapping import Frames, TimeMap
 from otio_v2a.references import Clock, Located, Locator, Unusable
-from otio_v2a.spans import ClipSpan, MediaFile, Skipped, SpanMarker
+from otio_v2a.spans import ClipSpan, MediaFile, Outlines, Skipped, SpanMarker, Spans
 from otio_v2a.visibility import Cover
-from otio_v2a.walk import Leaf, LevelMarker
+from otio_v2a.walk import NO_DISSOLVE, Leaf, LevelMarker
 
 __all__ = ["Assembly", "clip_ids"]
 
@@ -49,11 +50,38 @@ def clip_ids(leaves: Sequence[Leaf]) -> list[str]:
     return list(ids)
 
 
+class _Usual(NamedTuple):
+    """What most clips find of their media: a file of which the source range shows a part, in whole frames."""
+
+    media: MediaFile
+    start: int
+    end: int
+
+
+class _Seen(NamedTuple):
+    """A stretch of the record that shows a clip: what its span is made of.
+
+    `order` is the clip's place in the walk, `part` counts its stretches when there are several, `start` is what its
+    source ranges call its media's first frame.
+    """
+
+    first: int
+    last: int
+    order: int
+    part: int
+    media: MediaFile
+    start: Frames
+
+
+# Of all values, in their order: a named tuple that counts them takes three times as long.
+_new_seen = partial(tuple.__new__, _Seen)
+
+
 class Assembly:
     """Spans of one cut.
 
     Attributes:
-        spans: by record time, then lower layer first.
+        spans: by record time, then lower layer first; each is made, and named, when somebody looks at it.
         skipped: in the order of the walk.
         notes: what the user should know about clips that are scored.
     """
@@ -65,31 +93,45 @@ class Assembly:
         self._all_tracks = all_tracks
         self._content = content
         self._speeds: dict[Frames, Fraction] = {1: _ONE}
-        self.spans: tuple[ClipSpan, ...] = ()
+        self._leaves: Sequence[Leaf] = ()
+        self._seen: Sequence[_Seen] = ()
+        self.spans = Spans.of(())
         self.skipped: tuple[Skipped, ...] = ()
         self.notes: tuple[str, ...] = ()
 
     def add(self, leaves: Sequence[Leaf]) -> None:
         """Fill `spans`, `skipped` and `notes`. Leaves come lower layer first."""
-        ids = clip_ids(leaves)
-        cover = Cover()
-        found: list[tuple[int, int, ClipSpan]] = []
+        cover = None if self._all_tracks or len({leaf.layer for leaf in leaves}) < 2 else Cover()
+        usual: dict[tuple[str, tuple[int, int]], _Usual] = {}
+        seen: list[_Seen] = []
         skipped: dict[int, Skipped] = {}
         notes: dict[int, str] = {}
         for order in _from_the_top(leaves):
             leaf = leaves[order]
+            first, last, available = leaf.first, leaf.last, leaf.available
+            found = usual.get((leaf.url, available)) if available is not None else None
+            if (
+                found is not None
+                and first < last
+                and not leaf.reason
+                and leaf.source < found.end
+                and leaf.source + leaf.source_length > found.start
+                and (cover is None or cover.add_free(first, last, order))
+            ):
+                seen.append(_new_seen((first, last, order, 0, found.media, found.start)))
+                continue
             try:
                 if leaf.reason:
                     raise Unusable(leaf.reason)
-                if leaf.first >= leaf.last:
+                if first >= last:
                     raise Unusable("it is trimmed away: the cut shows no frame of it")
-                located = self._locator.locate(leaf.clip, leaf.url, available=leaf.available)
+                located = self._locator.locate(leaf.clip, leaf.url, available=available)
                 start = self._media_start(leaf, located)
                 if located.media.sequence_first is not None:
                     self._check_images(leaf, located.media, start)
-                parts = [(leaf.first, leaf.last)]
-                if not self._all_tracks:
-                    parts, above = cover.add(leaf.first, leaf.last, order)
+                parts = [(first, last)]
+                if cover is not None:
+                    parts, above = cover.add(first, last, order)
                     if above:
                         notes[order] = _hidden(leaf, parts, [leaves[other] for other in above])
             except Unusable as error:
@@ -97,25 +139,58 @@ class Assembly:
                 continue
             if located.note:
                 notes[order] = "; ".join(filter(None, [f"{_title(leaf)} {located.note}", notes.get(order)]))
-            clip_id = ids[order]
+            elif available is not None and (found := _usual(located)) is not None:
+                usual[leaf.url, available] = found
             if len(parts) == 1:
-                first, last = parts[0]
-                found.append((first, order, self._span(leaf, clip_id, located.media, start, first, last)))
+                seen.append(_Seen(*parts[0], order, 0, located.media, start))
                 continue
-            for number, (first, last) in enumerate(parts, start=1):
-                span = self._span(leaf, f"{clip_id}-{number}", located.media, start, first, last)
-                found.append((first, order, span))
+            for part, (begin, end) in enumerate(parts, start=1):
+                seen.append(_Seen(begin, end, order, part, located.media, start))
         # Two sorts by whole numbers cost half of one by pairs.
-        found.sort(key=itemgetter(1))
-        found.sort(key=itemgetter(0))
-        self.spans = tuple(span for _, _, span in found)
+        seen.sort(key=itemgetter(2))
+        seen.sort(key=itemgetter(0))
+        self._leaves = leaves
+        self._seen = seen
+        self.spans = self._spans()
         self.skipped = tuple(skipped[order] for order in sorted(skipped))
         self.notes = tuple(notes[order] for order in sorted(notes))
 
-    def _span(self, leaf: Leaf, clip_id: str, media: MediaFile, start: Frames, first: int, last: int) -> ClipSpan:
+    def _spans(self) -> Spans:
+        if self._content.own_metadata or self._content.markers:
+            # Which clips have wishes is a question to each, and OTIO's objects are asked here only.
+            return Spans.of([self._named(number) for number in range(len(self._seen))])
+        outlines = Outlines(
+            rate=self._clock.rate,
+            media=[seen.media for seen in self._seen],
+            begins=[seen.first for seen in self._seen],
+            lengths=[seen.last - seen.first for seen in self._seen],
+            sources=[self._plain_source(seen) for seen in self._seen],
+        )
+        return Spans(outlines, self._named, sketch=self._span)
+
+    def _plain_source(self, seen: _Seen) -> int:
+        leaf = self._leaves[seen.order]
+        offset, speed, lean = leaf.map
+        if speed == 1 and lean > 0 and leaf.dissolve == NO_DISSOLVE:
+            source = offset + seen.first - seen.start
+            if type(source) is int:
+                return source
+        return -1
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return clip_ids(self._leaves)
+
+    def _named(self, number: int) -> ClipSpan:
+        seen = self._seen[number]
+        clip_id = self._ids[seen.order]
+        return self._span(number, clip_id=f"{clip_id}-{seen.part}" if seen.part else clip_id)
+
+    def _span(self, number: int, *, clip_id: str = "") -> ClipSpan:
+        first, last, order, _, media, start = self._seen[number]
+        leaf = self._leaves[order]
         clock = self._clock
         seconds = clock.seconds
-        clip = leaf.clip
         inner = leaf.map
         speed = self._speeds.get(inner.speed)
         if speed is None:
@@ -125,8 +200,8 @@ class Assembly:
             frame_s = 1 / (media.rate or clock.rate)
             # Of a held frame the instant may lie anywhere inside it; of a running one it must stay exact.
             source_s = (ceil(source_s / frame_s) - 1) * frame_s if speed == 0 else source_s - frame_s
-        own = clip.metadata.get("otio_v2a") if self._content.own_metadata else None
-        has_markers = leaf.markers or (self._content.markers and len(clip.markers))
+        own = leaf.clip.metadata.get("otio_v2a") if self._content.own_metadata else None
+        has_markers = leaf.markers or (self._content.markers and len(leaf.clip.markers))
         before, after = leaf.dissolve
         return ClipSpan.of_checked(
             clip_id=clip_id,
@@ -138,7 +213,7 @@ class Assembly:
             media=media,
             source_start_s=source_s,
             speed=speed,
-            index=leaf.index,
+            index=leaf.number,
             metadata=_NOTHING if own is None else MappingProxyType(_plain(own)) if hasattr(own, "items") else _NOTHING,
             markers=self._markers(leaf, first, last) if has_markers else (),
             dissolve_before_s=seconds(before) if before and first == leaf.first else _ZERO,
@@ -211,6 +286,13 @@ class Assembly:
                 )
             )
         return tuple(sorted(found, key=lambda marker: marker.start_s))
+
+
+def _usual(located: Located) -> _Usual | None:
+    start, length = located.start, located.length
+    if located.media.is_sequence or type(start) is not int or type(length) is not int:
+        return None
+    return _Usual(located.media, start, start + length)
 
 
 def _from_the_top(leaves: Sequence[Leaf]) -> Iterator[int]:

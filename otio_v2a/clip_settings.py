@@ -172,7 +172,7 @@ def plan(
     """
     options = options or PlanOptions()
     grouped = Asks.of(asks)
-    if not any(_KEY in span.metadata or "parts" in span.metadata for span, _ in grouped.kinds()):
+    if not any(_KEY in of_clip[0].span.metadata or "parts" in of_clip[0].span.metadata for of_clip in grouped.own):
         return jobs.plan(cut, grouped, options=options, shots=shots)
     by_options: list[tuple[PlanOptions, list[Ask]]] = []
     order: dict[tuple[str, Role], int] = {}

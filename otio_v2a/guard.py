@@ -143,8 +143,8 @@ def check_file(path: Path) -> Content:
 
 
 def _compact(blocks: Iterable[bytes], *, name: Path) -> bytes:
-    """The text without its blanks and digits: OTIO indents by four, most of a cut is one of them, and neither changes
-    what is checked here."""
+    """The text without its blanks and digits, and with most of its ranges as `*`: OTIO indents by four, most of a cut
+    is one of them, and neither changes what is checked here."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     parts = []
     is_ascii = True
@@ -153,7 +153,8 @@ def _compact(blocks: Iterable[bytes], *, name: Path) -> bytes:
             is_ascii = is_ascii and block.isascii()
             if not is_ascii:
                 decoder.decode(block)
-            parts.append(block.translate(None, _BLANKS_AND_DIGITS))
+            # While the block is in the processor's cache; a range that a block's border cuts stays.
+            parts.append(block.translate(None, _BLANKS_AND_DIGITS).replace(_PLAIN_RANGE, b"*"))
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise CutError(f"{name}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
@@ -164,7 +165,7 @@ def _check(compact: bytes, text: Callable[[], bytes], *, name: Path) -> Content:
     rest = _without_plain_values(compact)
     # A range holds a time: two levels went with them. Counting those is only worth it near the limit.
     if rest is None or json_depth(rest) + 2 > MAX_DEPTH:
-        depth = json_depth(compact)
+        depth = json_depth(text().translate(None, _BLANKS_AND_DIGITS))
         if depth > MAX_DEPTH:
             raise CutError(
                 f"{name}: objects are nested {depth} levels deep, {MAX_DEPTH} are allowed; "

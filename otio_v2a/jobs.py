@@ -7,16 +7,20 @@ it keeps its takes; touching the media, the prompt, the seed or the engine does 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import lcm
+from itertools import count, repeat
+from math import lcm, nan
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from otio_v2a.bulk import without_collections
 from otio_v2a.errors import MediaError, PlanError
 from otio_v2a.event_markers import span_events
 from otio_v2a.hashing import content_hash, digest, picture_text, sound_text, spelled
 from otio_v2a.lazily import Grouped
 from otio_v2a.media_identity import MediaIdentity, identify
 from otio_v2a.prompts import Ask, Asks, take_seed
-from otio_v2a.spans import ClipSpan, MediaFile, Shot, Skipped
+from otio_v2a.spans import ClipSpan, MediaFile, Outlines, Shot, Skipped, Spans
 from otio_v2a.takes import TakeStore
 from otio_v2a_engine.checkpoint_folders import identified_options
 from otio_v2a_engine.contract import (
@@ -152,6 +156,7 @@ class Plan:
         return tuple(job for job in self.jobs if store.get(job.content_hash) is None)
 
 
+@without_collections()
 def plan(
     cut: "Cut",
     asks: Sequence[Ask],
@@ -171,22 +176,32 @@ def plan(
     found: dict[str, tuple[Shot, ...]] = {}
     units: list[tuple[int, _Work, MediaIdentity]] = []
     estimated_s = 0.0
-    for number, (span, like) in enumerate(asks.kinds()):
-        work = planner.work(like)
-        identity = planner.identity(span.media) if work.n_jobs else None
+    spans, outlines = asks.spans, asks.outlines
+    look = spans.sketch if isinstance(spans, Spans) else spans.__getitem__
+    media = outlines.media if outlines is not None else (span.media for span in spans)
+    far = planner.far_lengths(outlines) if outlines is not None else repeat(None)
+    kind: tuple[Ask, ...] | None = None
+    for number, like, file, far_s in zip(count(), asks.kinds(), media, far, strict=False):
+        if like is not kind:
+            kind, work = like, planner.work(like)
+        identity = planner.identity(file) if work.n_jobs else None
         if work.is_refused:
+            span = look(number)
             reasons = filter(None, work.refusals)
             skipped += [Skipped(clip=span.name, track=span.track, reason=reason) for reason in reasons]
         if isinstance(identity, MediaError):
+            span = look(number)
             skipped.append(Skipped(clip=span.name, track=span.track, reason=str(identity)))
         if not isinstance(identity, MediaIdentity):
             continue
-        if shots is not None and span.clip_id not in found:
-            found[span.clip_id] = shots(span)
-        length_s, is_held = planner.measure(span)
-        estimated_s += length_s * work.cost
-        if is_held:
-            held.append(span.name)
+        if shots is not None and spans[number].clip_id not in found:
+            found[spans[number].clip_id] = shots(spans[number])
+        if far_s is None:
+            span = look(number)
+            far_s, is_held = planner.measure(span)
+            if is_held:
+                held.append(span.name)
+        estimated_s += far_s * work.cost
         units.append((number, work, identity))
 
     def make(unit: int) -> tuple[GenerationJob, ...]:
@@ -305,6 +320,26 @@ class _Planner:
                 identity = self._identities[media] = identify(media)
             known = self._media[id(media)] = media, identity
         return known[1]
+
+    def far_lengths(self, outlines: Outlines) -> list[float | None]:
+        """`measure` of all spans at once, None for those that are not far from every limit."""
+        handle = self._handle_of(outlines.rate)
+        # As floats from whole numbers below 2**53: what `measure` divides, to the last bit.
+        times, by = outlines.rate.denominator, outlines.rate.numerator
+        begin, length, source = (
+            np.array(frames, dtype=np.float64) * times / by
+            for frames in (outlines.begins, outlines.lengths, outlines.sources)
+        )
+        files = {id(file): file.duration_s for file in outlines.media}
+        ends = {key: nan if end_s is None else _float(end_s) for key, end_s in files.items()}
+        end = np.array([ends[id(file)] for file in outlines.media])
+        before = np.minimum(begin, handle)
+        is_far = (source - before > _NEAR_S) & (source + (length + handle) < end - _NEAR_S)
+        is_far &= (self._short_s < length) & (length < LONGEST_SPAN_S / 2)
+        lengths: list[float | None] = (before + length + handle).tolist()
+        for number in np.flatnonzero(~is_far).tolist():
+            lengths[number] = None
+        return lengths
 
     def measure(self, span: ClipSpan) -> tuple[float, bool]:
         """About how many seconds of sound a span is with its handles, and whether its media ends within them.

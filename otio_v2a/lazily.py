@@ -31,7 +31,8 @@ class Grouped(Sequence[T], Generic[T]):
         """The items of one group."""
         items = self._made.get(number)
         if items is None:
-            items = self._made[number] = self._make(number)
+            # Of two threads that look at once, both get what the first one made.
+            items = self._made.setdefault(number, self._make(number))
         return items
 
     def __len__(self) -> int:

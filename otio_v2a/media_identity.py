@@ -43,21 +43,21 @@ class MediaIdentity:
 def identify(media: MediaFile) -> MediaIdentity | MediaError:
     """The identity of a media file, or, returned, why it has none: the plan goes on without that clip."""
     try:
-        return _of_sequence(media) if media.is_sequence else _of_file(Path(media.path))
+        return _of_sequence(media) if media.is_sequence else _of_file(media.path)
     except OSError as error:
         return MediaError(f"{media.path} cannot be read: {error.strerror or error}; relink the clip and run again")
 
 
-def _of_file(path: Path) -> MediaIdentity:
-    state = path.stat()
+def _of_file(path: str) -> MediaIdentity:
+    state = os.stat(path)
     # A panel plans again and again: what the file system calls unchanged is read once.
     return _of_state(path, state.st_size, (state.st_mtime_ns, state.st_ctime_ns, state.st_ino))
 
 
 @lru_cache(maxsize=4096)
-def _of_state(path: Path, n_bytes: int, _times: tuple[int, ...]) -> MediaIdentity:
+def _of_state(path: str, n_bytes: int, _times: tuple[int, ...]) -> MediaIdentity:
     digest = hashlib.blake2b(digest_size=16)
-    _feed(digest, path)
+    _feed(digest, Path(path))
     return MediaIdentity(n_bytes=n_bytes, digest=digest.hexdigest())
 
 

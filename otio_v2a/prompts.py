@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import TYPE_CHECKING, Any
 
 from otio_v2a.cue_fields import Wish, parse_role, wish_from_fields
@@ -17,7 +17,7 @@ from otio_v2a.cues import Cue, CueBook, Ranked, clip_matches, nearest_names
 from otio_v2a.errors import PromptError
 from otio_v2a.lazily import Grouped
 from otio_v2a.markers import marker_wishes
-from otio_v2a.spans import ClipSpan, CutTiming
+from otio_v2a.spans import ClipSpan, CutTiming, MediaFile, Outlines, Spans
 from otio_v2a_engine.contract import PromptSpec, Role
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ NAMESPACE = "otio_v2a"
 _SEED_BITS = 31
 _FIELDS = ("text", "negative_text", "transcript", "seed", "takes")
 _MARKER = "marker"
+_ANY_SPAN = ClipSpan("", "", "", Fraction(0), Fraction(1), Fraction(1), MediaFile(""))
 # A clip that a higher track covers in the middle is seen in parts, with ids like `3fa9c1-2`.
 _PART = "-"
 
@@ -119,7 +120,7 @@ class Asks(Grouped[Ask]):
         self._spans = spans
         self._own = own
         self._like = like
-        super().__init__([len(own.get(number, like)) for number in range(len(spans))], self._asks_of)
+        super().__init__(map(len, self.kinds()), self._asks_of)
 
     @classmethod
     def of(cls, asks: Sequence[Ask]) -> "Asks":
@@ -134,14 +135,30 @@ class Asks(Grouped[Ask]):
         """The stems that are asked for."""
         return {ask.prompt.role for group in (*self._own.values(), self._like) for ask in group}
 
-    def kinds(self) -> Iterator[tuple[ClipSpan, tuple[Ask, ...]]]:
-        """Per group its span, and asks that have the group's prompts and numbers of takes.
+    @property
+    def spans(self) -> Sequence[ClipSpan]:
+        """The span of each group."""
+        return self._spans
 
-        For all clips without wishes of their own it is the same tuple, with some other clip's spans and seeds.
+    @property
+    def outlines(self) -> Outlines | None:
+        """What is known of the groups' spans before they are made; None when nothing is."""
+        return self._spans.outlines if isinstance(self._spans, Spans) else None
+
+    @property
+    def own(self) -> Iterator[tuple[Ask, ...]]:
+        """The groups of clips that may have wishes of their own; no other clip has markers or metadata."""
+        return iter(self._own.values())
+
+    def kinds(self) -> Iterator[tuple[Ask, ...]]:
+        """Per group, asks that have its prompts and numbers of takes.
+
+        For all clips without wishes of their own it is the same tuple, of no clip and with other seeds.
         """
         own, like = self._own, self._like
-        for number, span in enumerate(self._spans):
-            yield span, own.get(number, like)
+        if not own:
+            return repeat(like, len(self._spans))
+        return (own.get(number, like) for number in range(len(self._spans)))
 
     def _asks_of(self, number: int) -> tuple[Ask, ...]:
         own = self._own.get(number)
@@ -188,15 +205,16 @@ def resolve(
     told = flags.wishes()
     chosen = _chosen(spans, flags.clips)
     own: dict[int, tuple[Ask, ...]] = {}
-    for number, span in enumerate(chosen):
+    numbers = chosen.wished if book is None and isinstance(chosen, Spans) else range(len(chosen))
+    for number in numbers:
+        span = chosen[number]
         from_cues = book.wishes(span) if book is not None else ()
         if from_cues or span.markers or span.metadata:
             own[number] = _asks_of(span, told=told, cues=from_cues, roles=flags.roles)
     like: tuple[Ask, ...] = ()
     if len(own) < len(chosen):
-        plain = replace(chosen[0], metadata={}, markers=())
         seed = -1 if flags.seed is None else flags.seed
-        like = tuple(replace(ask, seed=seed) for ask in _asks_of(plain, told=told, cues=(), roles=flags.roles))
+        like = tuple(replace(ask, seed=seed) for ask in _asks_of(_ANY_SPAN, told=told, cues=(), roles=flags.roles))
     return Asks(chosen, own=own, like=like)
 
 
@@ -279,12 +297,12 @@ def remembered(own: Mapping[str, Any], asks: Sequence[Ask], *, part: str = "") -
     }
 
 
-def _chosen(spans: Sequence[ClipSpan], keys: Sequence[str]) -> list[ClipSpan]:
+def _chosen(spans: Sequence[ClipSpan], keys: Sequence[str]) -> Sequence[ClipSpan]:
     for key in keys:
         if not any(clip_matches(key, span) for span in spans):
             near = nearest_names(key, spans)
             raise PromptError(f"no clip is called {key!r}{f'; nearest: {near}' if near else ''}")
-    return [span for span in spans if any(clip_matches(key, span) for key in keys)] if keys else list(spans)
+    return [span for span in spans if any(clip_matches(key, span) for key in keys)] if keys else spans
 
 
 def _clock(spans: Sequence[ClipSpan]) -> CutTiming:

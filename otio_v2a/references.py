@@ -77,11 +77,12 @@ class Clock:
 
         Nearly all ranges of a long cut are.
         """
-        start, duration = time_range.start_time, time_range.duration
-        rate = duration.rate
-        if not self._on_grid.get(rate) or start.rate != rate:
+        time = time_range.duration
+        rate, length = time.rate, time.value
+        time = time_range.start_time
+        if time.rate != rate or not self._on_grid.get(rate):
             return None
-        first, length = start.value, duration.value
+        first = time.value
         if first.is_integer() and length.is_integer() and -_FARTHEST < first < _FARTHEST and length < _FARTHEST:
             return int(first), int(length)
         return None

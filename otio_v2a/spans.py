@@ -4,18 +4,20 @@ Times are Fractions of seconds. *Record time* starts at the timeline's first fra
 kept apart, in `CutTiming`); *media time* starts at the first frame of the media. Ranges are half-open.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from itertools import repeat
 from math import ceil, floor
 from types import MappingProxyType
 from typing import Any, Self
 
+from otio_v2a.lazily import Grouped
 from otio_v2a_engine.contract import Picture
 from otio_v2a_engine.lengths import position, span_length
 
-__all__ = ["ClipSpan", "CutTiming", "MediaFile", "Shot", "Skipped", "SpanMarker"]
+__all__ = ["ClipSpan", "CutTiming", "MediaFile", "Outlines", "Shot", "Skipped", "SpanMarker", "Spans"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _ZERO = Fraction(0)
@@ -185,6 +187,58 @@ class ClipSpan:
             sequence_rate=media.rate if media.is_sequence else None,
             sequence_first=media.sequence_first or 0,
         )
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """What a plan asks of every span of a cut, by the spans' numbers, before any span is made.
+
+    Attributes:
+        rate: the timeline's edit rate, in which the times here are counted.
+        media: where the picture is.
+        begins: record frame of the first frame.
+        lengths: record frames.
+        sources: frames from the media's start to the first one shown; negative when only the span tells, because it
+            is retimed, dissolves, or does not begin on a whole frame.
+    """
+
+    rate: Fraction
+    media: Sequence[MediaFile]
+    begins: Sequence[int]
+    lengths: Sequence[int]
+    sources: Sequence[int]
+
+
+class Spans(Grouped[ClipSpan]):
+    """The spans of a cut, each made when somebody looks at it.
+
+    Attributes:
+        outlines: what is known of them before; None when they were made at once.
+        wished: numbers of the spans that have markers or metadata.
+    """
+
+    def __init__(
+        self, outlines: Outlines, make: Callable[[int], ClipSpan], *, sketch: Callable[[int], ClipSpan]
+    ) -> None:
+        """`make` makes the span with a number, `sketch` the same without its id; none has markers or metadata."""
+        super().__init__(repeat(1, len(outlines.media)), lambda number: (make(number),))
+        self.outlines: Outlines | None = outlines
+        self.wished: Sequence[int] = ()
+        self._sketch = sketch
+
+    @classmethod
+    def of(cls, spans: Sequence[ClipSpan]) -> Self:
+        """Spans that are there already."""
+        known = cls.__new__(cls)
+        Grouped.__init__(known, repeat(1, len(spans)), lambda number: (spans[number],))
+        known.outlines = None
+        known.wished = [number for number, span in enumerate(spans) if span.markers or span.metadata]
+        known._sketch = spans.__getitem__
+        return known
+
+    def sketch(self, number: int) -> ClipSpan:
+        """A span, maybe without its id: all clips are named at once, and who asks for no id need not wait for it."""
+        return self._sketch(number)
 
 
 @dataclass(frozen=True)

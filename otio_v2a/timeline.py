@@ -70,7 +70,8 @@ class Cut:
         name: the timeline's name, or the file's.
         timeline: the OTIO object; never changed by anyone.
         timing: its clock.
-        spans: what is to be scored, by record time, then lower track first.
+        spans: what is to be scored, by record time, then lower track first. Those that `read` gives are made when
+            somebody looks at them (`spans.Spans`); what cannot be scored is found before.
         skipped: what is not, and why.
         dialect: who wrote it, and how its retimes were read.
         notes: choices made while reading that the user should know.
@@ -82,7 +83,7 @@ class Cut:
     name: str
     timeline: otio.schema.Timeline
     timing: CutTiming
-    spans: tuple[ClipSpan, ...]
+    spans: Sequence[ClipSpan]
     skipped: tuple[Skipped, ...]
     dialect: Dialect
     notes: tuple[str, ...] = ()

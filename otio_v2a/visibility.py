@@ -12,16 +12,23 @@ class Cover:
         # Disjoint (start, end, layer), ascending: one list, because inserting moves what follows.
         self._taken: list[tuple[int, int, int]] = []
 
+    def add_free(self, start: int, end: int, layer: int) -> bool:
+        """Take all of `[start, end)` when it lies after all that is taken; nothing otherwise."""
+        taken = self._taken
+        if taken and taken[-1][1] > start:
+            return False
+        taken.append((start, end, layer))
+        return True
+
     def add(self, start: int, end: int, layer: int) -> tuple[list[tuple[int, int]], list[int]]:
         """Take what is free of `[start, end)` for `layer`.
 
         Returns:
             The parts taken, ascending, and the layers that cover the rest.
         """
-        taken = self._taken
-        if not taken or taken[-1][1] <= start:
-            taken.append((start, end, layer))
+        if self.add_free(start, end, layer):
             return [(start, end)], []
+        taken = self._taken
         index = bisect_left(taken, (start, start, 0))
         if index and taken[index - 1][1] > start:
             index -= 1

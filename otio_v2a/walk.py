@@ -7,9 +7,10 @@ not used: `range_in_parent` costs a walk of its own per clip, and all of them ig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import count
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import opentimelineio as otio
 
@@ -18,7 +19,7 @@ from otio_v2a.guard import ANYTHING, Content
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
 from otio_v2a.references import Clock, Unusable, declared_by, url_of
 
-__all__ = ["Leaf", "LevelMarker", "Walker"]
+__all__ = ["NO_DISSOLVE", "Leaf", "LevelMarker", "Walker"]
 
 _Clip = otio.schema.Clip
 _Gap = otio.schema.Gap
@@ -30,6 +31,8 @@ _VIDEO = otio.schema.TrackKind.Video
 
 FOREVER = 1 << 60
 """A record frame after every other."""
+NO_DISSOLVE: tuple[Frames, Frames] = (0, 0)
+"""What transitions show of a clip that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,8 @@ class LevelMarker:
     map: TimeMap
 
 
-@dataclass(slots=True)
-class Leaf:
-    """A clip where the walk found it.
+class Leaf(NamedTuple):
+    """A clip where the walk found it (a tuple, because a cut has one per clip).
 
     Attributes:
         clip: the OTIO clip.
@@ -50,7 +52,7 @@ class Leaf:
         url: what its active media reference calls its file.
         available: start and length of all its media, when that reference was asked and says them in whole frames.
         track: names of the tracks and stacks above it.
-        index: 1-based among the clips of its track.
+        number: 1-based among the clips of its track.
         first: first record frame that may show it.
         last: the frame after the last one; not above `first` when it is trimmed away.
         map: its source time against record frames, before the media's own start is subtracted.
@@ -66,7 +68,7 @@ class Leaf:
     name: str
     url: str
     track: str
-    index: int
+    number: int
     first: int = 0
     last: int = 0
     map: TimeMap = IDENTITY
@@ -76,7 +78,12 @@ class Leaf:
     layer: int = 0
     markers: tuple[LevelMarker, ...] = ()
     available: tuple[int, int] | None = None
-    dissolve: tuple[Frames, Frames] = (0, 0)
+    dissolve: tuple[Frames, Frames] = NO_DISSOLVE
+
+
+# Of all values, in their order: names, defaults and counting would cost as much as finding the clip's place.
+_leaf = partial(tuple.__new__, Leaf)
+_map = partial(tuple.__new__, TimeMap)
 
 
 @dataclass(slots=True)
@@ -264,18 +271,17 @@ class Walker:
         end: Frames | None = None
         leaf: Leaf | None = None
         overlap: Frames = 0
-        is_plain = level.map.speed == 1
-        plain_leaf = self._plain_leaf
+        plain_leaf = self._plain_leaves(level)
         # Asked for at once, children cost half of what they do one by one.
         for child in track.find_children(shallow_search=True):
             kind = type(child)
             length: Frames | None
-            if is_plain and kind is _Clip and (leaf := plain_leaf(child, level, at)) is not None:
+            if kind is _Clip and (leaf := plain_leaf(child, at)) is not None:
                 length = leaf.source_length
             elif kind is _Transition:
                 overlap = self._offset(child.in_offset)
                 if leaf is not None:
-                    leaf.dissolve = (leaf.dissolve[0], self._offset(child.out_offset))
+                    leaf = self._dissolved(leaf.dissolve[0], self._offset(child.out_offset))
                 continue
             elif kind is _Gap:
                 leaf = None
@@ -287,7 +293,7 @@ class Walker:
                 length, leaf = self._walk_item(child, level, at=at)
             if overlap:
                 if leaf is not None:
-                    leaf.dissolve = (overlap, 0)
+                    leaf = self._dissolved(overlap, 0)
                 overlap = 0
             if length is not None:
                 at += length
@@ -296,40 +302,59 @@ class Walker:
                 level.reason = level.reason or f"its place is not known: {_title(child)} before it has no valid length"
         return at if end is None else end
 
-    def _plain_leaf(self, clip: otio.schema.Clip, level: _Level, at: Frames) -> Leaf | None:
-        """What `_walk_item` finds for a clip on the frame grid, without effects, in a level that runs with record time.
+    def _plain_leaves(self, level: _Level) -> Callable[[otio.schema.Clip, Frames], Leaf | None]:
+        """What finds, as `_walk_item` does, a clip at a place of the level: on the frame grid, without effects, in a
+        level that runs with record time. None for any other clip.
 
-        Nearly every clip of a long cut is one, and costs three quarters here. None for any other clip.
+        Nearly every clip of a long cut is one. All that they share is looked up here, once for the level.
         """
-        source_range = clip.source_range
-        if source_range is None or (self._has_effects and len(clip.effects)):
-            return None
-        found = self._clock.whole(source_range)
-        outer = level.map
-        start = at - outer.offset
-        if found is None or type(start) is not int or found[1] < 0:
-            return None
-        source, length = found
-        end = start + length
-        # The reference is not kept: that each makes room for the next saves a fifth of the walk.
-        url, available = declared_by(clip.media_reference)
-        leaf = Leaf(
-            clip,
-            clip.name,
-            url,
-            level.track,
-            next(level.clip_numbers),
-            start if start > level.first else level.first,
-            end if end < level.last else level.last,
-            TimeMap(source - start, 1, outer.lean),
-            source,
-            length,
-            level.reason or ("" if clip.enabled else "it is disabled"),
-            level.layer or next(self._layers),
-            level.markers,
-            available and self._clock.whole(available),
-        )
-        self.leaves.append(leaf)
+        if level.map.speed != 1 or type(level.map.offset) is not int:
+            return lambda clip, at: None
+        offset, _, lean = level.map
+        whole, numbers, layers, add = self._clock.whole, level.clip_numbers, self._layers, self.leaves.append
+        first, last, track, layer, markers = level.first, level.last, level.track, level.layer, level.markers
+        has_effects = self._has_effects
+
+        def find(clip: otio.schema.Clip, at: Frames) -> Leaf | None:
+            source_range = clip.source_range
+            if source_range is None or (has_effects and len(clip.effects)):
+                return None
+            found = whole(source_range)
+            start = at - offset
+            if found is None or type(start) is not int or found[1] < 0:
+                return None
+            source, length = found
+            end = start + length
+            # The reference is not kept: that each makes room for the next saves a fifth of the walk.
+            url, available = declared_by(clip.media_reference)
+            leaf: Leaf = _leaf(
+                (
+                    clip,
+                    clip.name,
+                    url,
+                    track,
+                    next(numbers),
+                    start if start > first else first,
+                    end if end < last else last,
+                    _map((source - start, 1, lean)),
+                    source,
+                    length,
+                    # The level's reason changes when something in it has no length.
+                    level.reason or ("" if clip.enabled else "it is disabled"),
+                    layer or next(layers),
+                    markers,
+                    available and whole(available),
+                    NO_DISSOLVE,
+                )
+            )
+            add(leaf)
+            return leaf
+
+        return find
+
+    def _dissolved(self, before: Frames, after: Frames) -> Leaf:
+        """The last leaf, shown by transitions for so many frames outside of its range."""
+        leaf = self.leaves[-1] = self.leaves[-1]._replace(dissolve=(before, after))
         return leaf
 
     def _walk_item(
