@@ -199,7 +199,7 @@ def _likeliest(share: Tensor, kinds: Sequence[str]) -> Tensor:
 
 def _words(share: Tensor, captions: Sequence[str], kinds: Sequence[str]) -> str:
     """The kinds that count by their likeliest captions, with the kinds' shares, down to one percent."""
-    told = []
+    told: list[str] = []
     for kind, part in _by_kind(share, kinds)[:_KINDS_KEPT]:
         if told and part < _WORTH_SAYING:
             break
