@@ -1,6 +1,6 @@
 """Whether the fit to the prompt picks better takes: kinds that a probe hears in picked, random and re-rolled takes.
 
-Repeat with: python benchmarks/take_ranking.py --sounds SOUNDS [--weights FOLDER] [--scenes 40] [--json FILE]
+Repeat with: python benchmarks/take_ranking.py --sounds SOUNDS [--weights FOLDER] [--scenes 40] [--seed N]
 
 Scenes of one act, of one kind after the other, from seeds that nothing was trained on; each is asked for by a caption
 of its kind and rendered with several seeds by the engine `small`. The probe is a classifier of its own: a network that
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-_SEED = 515_000
 _SPOT = 0.55
 
 
@@ -40,6 +39,7 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, help="folder of small.safetensors and small.json (those that ship)")
     parser.add_argument("--scenes", type=int, default=40)
     parser.add_argument("--takes", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=515_000, help="of scenes and probe")
     parser.add_argument("--each", type=int, default=50, help="stems a kind that the probe learns from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write every take's figures")
@@ -80,21 +80,21 @@ def _render(args: argparse.Namespace) -> tuple[list[list[Heard]], dict[str, floa
 
     torch.set_num_threads(args.threads)
     bank = Bank(args.sounds)
-    probe, truth = train_probe(bank, each=args.each, seed=_SEED + 1)
+    probe, truth = train_probe(bank, each=args.each, seed=args.seed + 1)
     engine = SmallEngine(weights=read_weights("small", folder=args.weights or FOLDER))
     ear = Ear()
     scenes: list[list[Heard]] = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(args.scenes):
             name = probe.names[number * len(probe.names) // args.scenes % len(probe.names)]
-            scene = make_scene(checkpoint.rng_for(_SEED, number), bank=bank, seconds=6.0, only=(name,))
+            scene = make_scene(checkpoint.rng_for(args.seed, number), bank=bank, seconds=6.0, only=(name,))
             kind = KINDS[name]
             text = scene.captions[Role.FX] if kind.label_captions else kind.captions[number % len(kind.captions)]
             prompt = PromptSpec(text=text)
             true = np.array([event.sample / SAMPLE_RATE for event in scene.events])
             takes = []
             for take in range(args.takes):
-                request = request_for(Path(folder) / "scene.mp4", scene, prompt, reroll_seed(number, take))
+                request = request_for(Path(folder) / "scene.mp4", scene, prompt, reroll_seed(args.seed + number, take))
                 sound = render(engine, request)
                 seconds = Fraction(len(sound), SAMPLE_RATE)
                 spots = engine.spot(request.picture, duration_s=seconds, at_least=_SPOT)

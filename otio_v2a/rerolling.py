@@ -64,7 +64,7 @@ def _with_rerolls(job: GenerationJob, *, most: int, ear: EarNote) -> GenerationJ
     if job.role not in (Role.FX, Role.AMB) or not job.request.prompt.text.strip():
         return job
     # What stays depends on how often it may roll, and on who listens.
-    text = f"{job.content_hash}\nre-rolled at most {most} times, heard by {ear.version}"
+    text = f"{job.content_hash}\nre-rolled at most {most} times below {ear.misfit}, heard by {ear.version}"
     name = hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
     return replace(job, rerolls=most, content_hash=name)
 

@@ -21,7 +21,7 @@ class EarNote:
 
     Attributes:
         version: the first digits of the weights' SHA-256.
-        misfit: fit below which a sound does not fit its prompt; one in twenty that fits lies below it.
+        misfit: fit below which a sound does not fit its prompt; one in seven that fits lies below it as well.
     """
 
     version: str

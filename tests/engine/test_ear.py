@@ -79,7 +79,7 @@ def test_one_flipped_byte_is_refused_with_the_file_named(tmp_path: Path) -> None
 def test_the_light_note_is_of_the_same_weights_and_a_missing_one_is_said(tmp_path: Path) -> None:
     note = read_ear_note()
     assert read_weights("ear").note["sha256"].startswith(note.version)
-    assert 0 < note.misfit < 0.5
+    assert 0.3 < note.misfit < 0.9
     with pytest.raises(WeightsError, match="install otio-v2a again"):
         read_ear_note(tmp_path)
     (tmp_path / "ear.json").write_text(json.dumps({"sha256": "0" * 64}))

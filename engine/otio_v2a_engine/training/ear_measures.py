@@ -25,7 +25,7 @@ __all__ = ["OTHER_WORDS", "Heard", "auc", "measure"]
 Samples = npt.NDArray[np.float32]
 _SEED = 777_001
 _EFFECTS = tuple(kind.name for kind in (*STEPS, *HITS, *LOOPS))
-_ALARM = 0.05  # share of fitting sounds that may be called misfits
+_ALARM = 0.15  # share of fitting sounds that may be called misfits: it costs a render, never the take
 
 OTHER_WORDS: dict[str, str] = {
     "steps_gravel": "someone walks over pebbles", "steps_grass": "feet moving through a meadow",
