@@ -304,9 +304,9 @@ def test_a_worker_goes_on_while_the_disk_takes_in_what_it_finished(tmp_path, sto
     next_began = threading.Event()
     usual, overlapped = store.put, []
 
-    def put(job, wav):
+    def put(job, wav, **rest):
         overlapped.append(next_began.wait(60))
-        return usual(job, wav)
+        return usual(job, wav, **rest)
 
     monkeypatch.setattr(store, "put", put)
 
@@ -369,11 +369,11 @@ def test_a_worker_that_cannot_be_started_ahead_is_no_error_until_it_is_needed(tm
 def test_a_worker_is_never_two_renders_ahead_of_the_disk(tmp_path, store, monkeypatch):
     third_began, usual, held = threading.Event(), store.put, []
 
-    def put(job, wav):
+    def put(job, wav, **rest):
         if job.clip_name == "SH001":
             # The second is rendered meanwhile; the third would begin at once, if it could.
             held.append(seen((tmp_path / "second").exists) and third_began.wait(0.5))
-        return usual(job, wav)
+        return usual(job, wav, **rest)
 
     monkeypatch.setattr(store, "put", put)
 
