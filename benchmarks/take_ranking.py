@@ -131,9 +131,7 @@ def _rerolls(scenes: list[list[Heard]]) -> None:
     _row(f"with --reroll {most}", [each.made for each in rolled if each.made is not None])
     again = [takes for takes, each in zip(scenes, rolled, strict=True) if each.dropped]
     count = sum(len(each.dropped) for each in rolled)
-    print(
-        f"\n{len(again)} of {len(scenes)} first takes were below {misfit} and rendered again, {count} times in all;"
-    )
+    print(f"\n{len(again)} of {len(scenes)} first takes were below {misfit} and rendered again, {count} times in all;")
     wrong = sum(not takes[0].kind for takes in again)
     print(f"the probe hears another kind than asked in {wrong} of them, ", end="")
     rest = [takes for takes in scenes if takes not in again]

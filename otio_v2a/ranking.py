@@ -76,8 +76,8 @@ def rank(
 ) -> tuple[Score, ...]:
     """Scores of every take that fits, the best of each clip and role first; of equals, the lower number.
 
-    Events are those of the clip's markers where it was spotted; else the shipped engine looks for them. A worker (run as
-    `settings` say) hears how well takes fit; what it cannot hear is ranked by the rest.
+    Events are those of the clip's markers where it was spotted; else the shipped engine looks for them. A worker, run
+    as `settings` say, hears how well takes fit; what it cannot hear is ranked by the rest.
 
     Raises:
         CutError: the file cannot be read.

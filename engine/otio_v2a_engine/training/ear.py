@@ -2,7 +2,7 @@
 
     draw -> features.npz (kept) -> train -> measure on recordings and seeds apart -> ear.safetensors, ear.json
 
-The ear hears stems, recordings, ambiences, mixes of two, in rooms, dull, and through the codec and vocoder of the engine;
+The ear hears stems, recordings, ambiences, mixes of two, in rooms, dull, through the codec and vocoder of the engine;
 what it says of other sounds follows from where sentences lie. Recordings of `Bank.held_out` are never drawn.
 """
 
