@@ -43,6 +43,7 @@ _TEMPLATES = ("a photo of {}", "a video of {}")
 _MOST_FRAMES = 8
 _LONGEST = 8  # sides: what is longer than this is no picture of anything
 _WORTH_SAYING = 0.01
+_LIKELY = 0.1
 _KINDS_KEPT = 3  # a mean of many captions is near none of them
 
 
@@ -52,7 +53,7 @@ class Seen:
 
     Attributes:
         vector: sentence embedding `(384,)` of norm 1, on the device of the prompt's.
-        words: the captions that count, each with its share.
+        words: the likeliest captions, as a user would type them.
     """
 
     vector: Tensor
@@ -110,13 +111,15 @@ class Appearance:
         share = shares(pictures, table, kinds=kinds, lasting=lasting, scale=space.scale)
         kept = _likeliest(share, kinds)
         seen = normalize((share * kept) @ embeddings, dim=0).to(prompt.device)
-        words = _words(share, captions, kinds)
-        told = f"the picture looks to {space.kind} ({space.folder.name}, {space.id}) like {words}"
+        named = _named(share, captions, kinds)
+        listed = ", ".join(f'"{caption}" {part:.0%}' for caption, part in named)
+        told = f"the picture looks to {space.kind} ({space.folder.name}, {space.id}) like {listed}"
         if has_prompt:
             seen = normalize((1 - weight) * prompt + weight * seen, dim=0)
             told += f"; counted with {weight:g} beside the prompt"
         warnings.warn(told, EngineWarning, stacklevel=2)
-        return Seen(seen, words)
+        likely = [caption for number, (caption, part) in enumerate(named) if not number or part >= _LIKELY]
+        return Seen(seen, ", ".join(likely))
 
     def _load(self, folder: Path) -> JointSpace:
         if self._space is None or (self._space.folder, self._space.id) != (folder, checkpoint_id(folder)):
@@ -197,16 +200,15 @@ def _likeliest(share: Tensor, kinds: Sequence[str]) -> Tensor:
     return torch.tensor([float(kind in kept) for kind in kinds])
 
 
-def _words(share: Tensor, captions: Sequence[str], kinds: Sequence[str]) -> str:
+def _named(share: Tensor, captions: Sequence[str], kinds: Sequence[str]) -> list[tuple[str, float]]:
     """The kinds that count by their likeliest captions, with the kinds' shares, down to one percent."""
-    told: list[str] = []
+    named: list[tuple[str, float]] = []
     for kind, part in _by_kind(share, kinds)[:_KINDS_KEPT]:
-        if told and part < _WORTH_SAYING:
+        if named and part < _WORTH_SAYING:
             break
         own = [number for number, other in enumerate(kinds) if other == kind]
-        best = max(own, key=lambda number: float(share[number]))
-        told.append(f'"{captions[best]}" {part:.0%}')
-    return ", ".join(told)
+        named.append((captions[max(own, key=lambda number: float(share[number]))], part))
+    return named
 
 
 def _look(picture: Picture, duration_s: Fraction, *, side: int) -> tuple[list[npt.NDArray[np.uint8]], Tensor]:

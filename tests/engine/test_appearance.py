@@ -299,6 +299,14 @@ def test_an_ambience_is_read_among_the_captions_of_ambiences(taught, reach, film
     assert set(named) <= set(reach.known(Role.AMB)[0])
 
 
+def test_its_words_are_those_that_a_user_would_type(taught, reach, film, tmp_path) -> None:
+    eye = Appearance(reach, cache=tmp_path)
+    with pytest.warns(EngineWarning, match=r'like "car engine" \d+%, "dog barking" \d+%'):
+        seen = eye.read(ask(film([RED, BLUE, BLUE]), f"appearance={taught}", seconds=6), NO_TEXT)
+    assert seen is not None
+    assert seen.words == "car engine, dog barking"
+
+
 def test_a_prompt_stands_as_it_is_unless_the_picture_is_given_a_weight(taught, reach, film, tmp_path) -> None:
     eye = Appearance(reach, cache=tmp_path)
     prompt = reach.known(Role.FX)[1][0]
