@@ -1,6 +1,6 @@
 """False events at cuts: rendered onsets near joins of real footage, against the same onsets shifted in time.
 
-    python benchmarks/cuts.py --footage FOLDER [--movies 24] [--prompt TEXT] [--json FILE]
+    python benchmarks/cuts.py --footage FOLDER [--movies 48] [--prompt TEXT] [--json FILE]
 
 FOLDER holds movies of any kind. Pieces of 1.2 to 2.6 s, taken from them at random instants (never twice running from
 one movie), are joined to movies of ten seconds at 320 x 180 and 24 frames a second. The engine `small`, with the
@@ -66,7 +66,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--footage", type=Path, required=True)
-    parser.add_argument("--movies", type=int, default=24, help="movies of ten seconds, some five joins each (24)")
+    parser.add_argument("--movies", type=int, default=48, help="movies of ten seconds, some four joins each (48)")
     parser.add_argument("--prompt", default="", help="what the effects should sound like (nothing is said)")
     parser.add_argument("--draw", type=int, default=7, help="which pieces and seeds (7)")
     parser.add_argument("--device", default="cpu")
