@@ -21,7 +21,7 @@ from otio_v2a.hearing import Heard, agreement, listen, onsets
 from otio_v2a.stem import Stem, StemClip, StemTake
 from otio_v2a.takes import TakeStore, default_root
 from otio_v2a.tracks import load_own, read_stems
-from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerProcess, WorkerSettings
+from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerFailed, WorkerProcess, WorkerSettings
 from otio_v2a_engine.contract import Role
 
 __all__ = ["Score", "pick_best", "rank", "take_sound", "total_of"]
@@ -149,10 +149,11 @@ def _fits(
     log_path = TakeStore(default_root(path)).log_dir / "worker-1.log"
     worker: WorkerProcess | None = None
     fits: list[float | None] = []
+    is_deaf = False
     try:
         for take, found, stem in takes:
             fit = None
-            if stem.role in (Role.FX, Role.AMB) and take.prompt.text.strip():
+            if not is_deaf and stem.role in (Role.FX, Role.AMB) and take.prompt.text.strip():
                 worker = worker or WorkerProcess(log_path=log_path, settings=settings)
                 sound, first = _place(take, found)
                 try:
@@ -161,6 +162,8 @@ def _fits(
                     raise
                 except RunError as error:
                     _log.warning("take %d of %s is ranked without its fit: %s", take.number, found.name, error)
+                    # A process that does not start or answer would not for the others either.
+                    is_deaf = not isinstance(error, WorkerFailed)
             fits.append(fit)
     finally:
         if worker is not None:

@@ -184,3 +184,12 @@ def test_where_nobody_can_listen_takes_are_ranked_by_the_rest(
     assert [score.number for score in scores] == [3, 2, 1]
     assert [score.fit for score in scores] == [None, None, None]
     assert "is ranked without its fit: the ear is gone" in caplog.text
+
+
+def test_a_worker_that_does_not_start_is_tried_once(
+    tmp_path: Path, make_movie: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _write(tmp_path, make_movie, text="rain")
+    scores = rank(path, settings=WorkerSettings(command=("/nonexistent/worker",)))
+    assert [score.number for score in scores] == [3, 2, 1]
+    assert len([record for record in caplog.records if "without its fit" in record.message]) == 1
