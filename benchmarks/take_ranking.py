@@ -129,8 +129,8 @@ def _rerolls(scenes: list[list[Heard]]) -> None:
     ]
     _row("the first, without re-rolls", [takes[0] for takes in scenes])
     _row(f"with --reroll {most}", [each.made for each in rolled if each.made is not None])
-    again = [takes for takes, each in zip(scenes, rolled, strict=True) if each.dropped]
-    count = sum(len(each.dropped) for each in rolled)
+    again = [takes for takes, each in zip(scenes, rolled, strict=True) if each.again]
+    count = sum(each.again for each in rolled)
     print(f"\n{len(again)} of {len(scenes)} first takes were below {misfit} and rendered again, {count} times in all;")
     wrong = sum(not takes[0].kind for takes in again)
     print(f"the probe hears another kind than asked in {wrong} of them, ", end="")

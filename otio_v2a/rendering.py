@@ -257,15 +257,19 @@ def _render(
             notes.append(f"nobody could tell whether it fits its prompt: {error}")
         return None
 
-    rolled = roll(render, listen, most=job.rerolls, misfit=read_ear_note().misfit)
-    for made in rolled.dropped:
-        store.discard(made.partial)
+    rolled = roll(
+        render,
+        listen,
+        most=job.rerolls,
+        misfit=read_ear_note().misfit,
+        drop=lambda made: store.discard(made.partial),
+    )
     if rolled.made is None:
         return failed[0]
     if any(outcome.cancelled for outcome in failed):
         store.discard(rolled.made.partial)
         return Outcome(job, seconds=time.monotonic() - rolled.made.started)
-    notes += [f"re-roll {len(rolled.dropped) + 1} failed: {outcome.reason}" for outcome in failed]
+    notes += [f"re-roll {rolled.again + 1} failed: {outcome.reason}" for outcome in failed]
     return replace(
         rolled.made,
         finished=replace(rolled.made.finished, engine_seconds=engine_seconds),
@@ -277,9 +281,9 @@ def _render(
 
 def _words(rolled: Rolled[_Rendered]) -> tuple[str, ...]:
     """What to tell the user of a take that was rendered again."""
-    if not rolled.dropped or rolled.fit is None or rolled.first_fit is None:
+    if not rolled.again or rolled.fit is None or rolled.first_fit is None:
         return ()
-    count = f"{len(rolled.dropped)} time{'s' if len(rolled.dropped) > 1 else ''}"
+    count = f"{rolled.again} time{'s' if rolled.again > 1 else ''}"
     if not rolled.number:
         return (f"re-rolled {count}, and none fits its prompt better than the first ({rolled.fit:.2f})",)
     return (f"re-rolled {count}: its fit is {rolled.fit:.2f} instead of {rolled.first_fit:.2f}",)

@@ -32,14 +32,14 @@ class Rolled(Generic[T]):
         number: which one it is; 0 is the first.
         fit: how well it fits; None where the ear cannot tell.
         first_fit: how well the first one fitted.
-        dropped: renders that do not stay.
+        again: how often it was rendered again, whichever stays.
     """
 
     made: T | None
     number: int = 0
     fit: float | None = None
     first_fit: float | None = None
-    dropped: tuple[T, ...] = ()
+    again: int = 0
 
 
 def with_rerolls(plan: Plan, *, most: int) -> Plan:
@@ -70,7 +70,12 @@ def _with_rerolls(job: GenerationJob, *, most: int, ear: EarNote) -> GenerationJ
 
 
 def roll(
-    render: Callable[[int], T | None], listen: Callable[[T], float | None], *, most: int, misfit: float
+    render: Callable[[int], T | None],
+    listen: Callable[[T], float | None],
+    *,
+    most: int,
+    misfit: float,
+    drop: Callable[[T], None] = lambda made: None,
 ) -> Rolled[T]:
     """Render until a take fits, at most `most` times after the first; the best stays, the first of equals.
 
@@ -79,6 +84,7 @@ def roll(
         listen: how well it fits; None, where nobody can tell, ends it too.
         most: re-rolls.
         misfit: fit below which a take is rendered again.
+        drop: told at once of every render that does not stay.
     """
     best = Rolled[T](None)
     for number in range(most + 1):
@@ -89,9 +95,11 @@ def roll(
         if best.made is None:
             best = Rolled(made, 0, fit, fit)
         elif fit is not None and best.fit is not None and fit > best.fit:
-            best = Rolled(made, number, fit, best.first_fit, (*best.dropped, best.made))
+            drop(best.made)
+            best = Rolled(made, number, fit, best.first_fit, number)
         else:
-            best = replace(best, dropped=(*best.dropped, made))
+            drop(made)
+            best = replace(best, again=number)
         if fit is None or fit >= misfit:
             break
     return best

@@ -41,13 +41,24 @@ def test_a_take_that_fits_is_not_rendered_again():
 
 
 def test_the_first_that_fits_ends_it():
-    assert rolled([0.2, 0.1, 0.7, 0.9], most=3) == Rolled("render 2", 2, 0.7, 0.2, ("render 1", "render 0"))
+    assert rolled([0.2, 0.1, 0.7, 0.9], most=3) == Rolled("render 2", 2, 0.7, 0.2, 2)
 
 
 def test_where_none_fits_the_best_stays_and_of_equals_the_first():
-    assert rolled([0.1, 0.3, 0.3, 0.2, 0.9], most=3) == Rolled(
-        "render 1", 1, 0.3, 0.1, ("render 0", "render 2", "render 3")
-    )
+    assert rolled([0.1, 0.3, 0.3, 0.2, 0.9], most=3) == Rolled("render 1", 1, 0.3, 0.1, 3)
+
+
+def test_what_does_not_stay_is_dropped_at_once():
+    told: list[str] = []
+    fits = [0.2, 0.1, 0.4, 0.3]
+
+    def render(number: int) -> int:
+        told.append(f"render {number}")
+        return number
+
+    rolled = roll(render, lambda made: fits[made], most=3, misfit=0.5, drop=lambda made: told.append(f"drop {made}"))
+    assert rolled.made == 2
+    assert told == ["render 0", "render 1", "drop 1", "render 2", "drop 0", "render 3", "drop 3"]
 
 
 def test_what_nobody_can_tell_is_not_rendered_again():
