@@ -108,17 +108,17 @@ class Assembly:
         notes: dict[int, str] = {}
         for order in _from_the_top(leaves):
             leaf = leaves[order]
-            first, last, available = leaf.first, leaf.last, leaf.available
-            found = usual.get((leaf.url, available)) if available is not None else None
+            _, _, url, _, _, first, last, _, source, source_length, reason, _, _, available, _ = leaf
+            found = usual.get((url, available)) if available is not None else None
             if (
                 found is not None
                 and first < last
-                and not leaf.reason
-                and leaf.source < found.end
-                and leaf.source + leaf.source_length > found.start
+                and not reason
+                and source < found[2]
+                and source + source_length > found[1]
                 and (cover is None or cover.add_free(first, last, order))
             ):
-                seen.append(_new_seen((first, last, order, 0, found.media, found.start)))
+                seen.append(_new_seen((first, last, order, 0, found[0], found[1])))
                 continue
             try:
                 if leaf.reason:
@@ -159,23 +159,22 @@ class Assembly:
         if self._content.own_metadata or self._content.markers:
             # Which clips have wishes is a question to each, and OTIO's objects are asked here only.
             return Spans.of([self._named(number) for number in range(len(self._seen))])
-        outlines = Outlines(
-            rate=self._clock.rate,
-            media=[seen.media for seen in self._seen],
-            begins=[seen.first for seen in self._seen],
-            lengths=[seen.last - seen.first for seen in self._seen],
-            sources=[self._plain_source(seen) for seen in self._seen],
-        )
+        media: list[MediaFile] = []
+        begins: list[int] = []
+        lengths: list[int] = []
+        sources: list[int] = []
+        leaves = self._leaves
+        for first, last, order, _, file, start in self._seen:
+            leaf = leaves[order]
+            offset, speed, lean = leaf.map
+            source = offset + first - start
+            is_plain = speed == 1 and lean > 0 and leaf.dissolve == NO_DISSOLVE
+            media.append(file)
+            begins.append(first)
+            lengths.append(last - first)
+            sources.append(source if is_plain and type(source) is int else -1)
+        outlines = Outlines(rate=self._clock.rate, media=media, begins=begins, lengths=lengths, sources=sources)
         return Spans(outlines, self._named, sketch=self._span)
-
-    def _plain_source(self, seen: _Seen) -> int:
-        leaf = self._leaves[seen.order]
-        offset, speed, lean = leaf.map
-        if speed == 1 and lean > 0 and leaf.dissolve == NO_DISSOLVE:
-            source = offset + seen.first - seen.start
-            if type(source) is int:
-                return source
-        return -1
 
     @cached_property
     def _ids(self) -> list[str]:

@@ -276,10 +276,10 @@ class Locator:
     def _declared(self, path: str, duration: otio.opentime.RationalTime) -> MediaFile:
         """The file as its reference describes it; asked itself only for what that leaves open."""
         length_s = self._clock.seconds(self._clock.frames(duration))
-        if length_s <= 0:
+        if length_s.numerator <= 0:
             return self._probe(path)
         rate = rate_of(duration.rate)
-        if not 1 <= rate <= 240:
+        if not rate.denominator <= rate.numerator <= 240 * rate.denominator:  # comparing Fractions is slow
             # A range in samples or milliseconds does not say how many frames a second has.
             return replace(self._probe(path), duration_s=length_s)
         return MediaFile(path=path, rate=rate, duration_s=length_s)
