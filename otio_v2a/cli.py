@@ -175,7 +175,7 @@ def _add_spot(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("cut", type=Path, metavar="CUT", help="the cut, or a movie file")
     parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="the marked timeline (CUT_spotted.otio)")
     parser.add_argument("--clip", action="append", default=[], metavar="NAME", help="only this clip: name, id or glob")
-    parser.add_argument("--at-least", type=float, metavar="P", help="confidence from which an instant is marked (0.55)")
+    parser.add_argument("--at-least", type=float, metavar="P", help="confidence from which an instant is marked (0.75)")
     parser.add_argument("--again", action="store_true", help="also clips spotted before; replaces our markers")
     parser.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")

@@ -30,7 +30,7 @@ from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
 
 __all__ = ["SURE", "ClipEvents", "SpotOptions", "Spotted", "default_out", "look", "spot", "with_markers"]
 
-SURE = 0.55
+SURE = 0.75
 """Confidence from which the shipped engine lets an instant sound by itself."""
 
 

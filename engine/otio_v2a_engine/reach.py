@@ -20,13 +20,14 @@ from torch import Tensor
 from otio_v2a_engine.conditioning import SentenceEncoder, sentence_folder
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.embedding_tables import cache_folder, read_table, write_table
-from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, LOOPS, STEPS
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECTS
 
 __all__ = ["FAR", "Reach", "phrases"]
 
 FAR = 0.5
 """Cosine to the nearest caption below which a phrase is far; measured in docs/prompts.md."""
 _VERY_FAR = 0.4
+_SHARP = 0.07  # of the cosine: how much nearer one kind must be than another to count
 _SHOWN = 3
 _SHIPPED = Path(__file__).with_name("captions.safetensors")
 _EMBEDDING = 384
@@ -82,6 +83,25 @@ class Reach:
                 )
         return tuple(told)
 
+    def kinds(self, text: str, *, names: Sequence[str]) -> Tensor:
+        """Which kinds of effect a text is about.
+
+        Args:
+            text: a prompt.
+            names: kinds in the order of the columns.
+
+        Returns:
+            `(N, len(names))`: for each phrase that is not far, its shares, 1 in all.
+        """
+        near = [phrase for phrase in phrases(text) if self.nearest(phrase, Role.FX)[0][1] >= FAR]
+        captions, table = self.known(Role.FX)
+        kind_of = _kind_of()
+        column = torch.tensor([names.index(kind_of[caption]) for caption in captions])
+        likeness = self._encoder.embed(near) @ table.T if near else torch.zeros(0, len(captions))
+        best = torch.full((len(near), len(names)), -1.0)
+        best = best.scatter_reduce(1, column.expand(len(near), -1), likeness, "amax")
+        return torch.softmax(best / _SHARP, dim=1)
+
     def _likeness(self, phrase: str) -> float:
         """Cosine to the nearest caption of any role: rain among the effects is odd, but not unknown."""
         return max(self.nearest(phrase, role)[0][1] for role in (Role.FX, Role.AMB))
@@ -109,12 +129,12 @@ class Reach:
 
 
 def _captions(role: Role) -> tuple[str, ...]:
-    kinds = AMBIENCES if role is Role.AMB else (*STEPS, *HITS, *LOOPS)
+    kinds = AMBIENCES if role is Role.AMB else EFFECTS
     return tuple(dict.fromkeys(caption for kind in kinds for caption in kind.captions))
 
 
 def _kind_of() -> dict[str, str]:
-    kinds = (*AMBIENCES, *STEPS, *HITS, *LOOPS)
+    kinds = (*AMBIENCES, *EFFECTS)
     return {caption: kind.name for kind in kinds for caption in kind.captions}
 
 

@@ -25,7 +25,8 @@ def explain(request: RenderRequest, *, n_spans: int) -> Saliency:
         ValueError: the number of spans cannot be.
     """
     weights = read_weights("small")
-    encoder = PictureEncoder(width=FlowConfig(**weights.note["config"]["flow"]).picture)
+    config = FlowConfig(**weights.note["config"]["flow"])
+    encoder = PictureEncoder(width=config.picture, kinds=config.kinds)
     encoder.load_state_dict(weights.part("encoder"))
     encoder.eval().requires_grad_(False)
     n_tokens = -(-request.n_samples * 48000 // (request.sample_rate * SAMPLES_PER_TOKEN))

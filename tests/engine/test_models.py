@@ -77,7 +77,7 @@ def test_tokens_look_at_the_middle_of_their_forty_milliseconds() -> None:
     assert token_times(2) == [Fraction(1, 50), Fraction(3, 50)]
 
 
-def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = True) -> Conditions:
+def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = True, avoid: bool = False) -> Conditions:
     return Conditions(
         picture=torch.randn(batch, n_tokens, TINY.picture),
         text=torch.randn(batch, TINY.text),
@@ -85,6 +85,8 @@ def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = Tru
         see=torch.full((batch, n_tokens), see),
         read=torch.full((batch,), read),
         events=torch.zeros(batch, n_tokens, EVENT_SLOTS + 1),
+        negative=torch.randn(batch, TINY.text),
+        avoid=torch.full((batch,), avoid),
     )
 
 
@@ -110,6 +112,15 @@ def test_flow_model_does_not_see_a_picture_or_read_a_text_that_is_dropped() -> N
     assert torch.equal(*blind)
 
 
+def test_flow_model_hears_of_what_to_avoid_only_where_it_is_said() -> None:
+    model, x, t = _alive(FlowModel(TINY)), torch.randn(1, 9, 8), torch.rand(1)
+    one = _conditions(1, 9)
+    other = replace(one, negative=torch.randn(1, TINY.text))
+    assert torch.equal(model(x, t, one), model(x, t, other))
+    one, other = (replace(c, avoid=~c.avoid) for c in (one, other))
+    assert not torch.allclose(model(x, t, one), model(x, t, other))
+
+
 def test_flow_model_hears_of_events() -> None:
     model, x, t, told = _alive(FlowModel(TINY)), torch.randn(1, 9, 8), torch.rand(1), _conditions(1, 9)
     events = told.events.clone()
@@ -118,7 +129,7 @@ def test_flow_model_hears_of_events() -> None:
 
 
 def test_picture_encoder_has_one_vector_and_four_onset_slots_a_token() -> None:
-    vectors, onsets = PictureEncoder(width=16)(torch.randn(2, 11, 8, 7, 12), torch.zeros(2, 11))
+    vectors, onsets = PictureEncoder(width=16, kinds=3)(torch.randn(2, 11, 8, 7, 12), torch.zeros(2, 11))
     assert vectors.shape == (2, 11, 16)
     assert onsets.shape == (2, 11, 4)
 

@@ -10,6 +10,7 @@ from otio_v2a_engine import reach
 from otio_v2a_engine.conditioning import SentenceEncoder
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.reach import Reach, phrases
+from otio_v2a_engine.simulate.vocabulary import EFFECTS
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,14 @@ def test_nearest_names_differ_in_kind_and_belong_to_the_role(encoder: SentenceEn
     names = [name for name, _ in Reach(encoder).nearest("waves at the beach", Role.AMB)]
     assert names[0] == "ocean waves on a beach"
     assert len(set(names)) == 3
+
+
+def test_a_text_is_about_the_kinds_it_names_and_far_words_are_about_none(encoder: SentenceEncoder) -> None:
+    names = [kind.name for kind in EFFECTS]
+    shares = Reach(encoder).kinds("a barking dog and boots on gravel, an opera aria", names=names)
+    assert shares.sum(1).tolist() == pytest.approx([1.0, 1.0])
+    assert [names[int(row.argmax())] for row in shares] == ["dog", "steps_gravel"]
+    assert Reach(encoder).kinds("an opera aria", names=names).shape == (0, len(names))
 
 
 class _Counting(SentenceEncoder):

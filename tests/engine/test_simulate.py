@@ -28,6 +28,21 @@ def test_the_same_seed_makes_the_same_scene_and_another_seed_another() -> None:
     assert first.frames.tobytes() != other.frames.tobytes()
 
 
+def test_the_acts_of_a_scene_alone_sum_to_its_effects() -> None:
+    acts, cut = set(), False
+    for seed in range(40):
+        scene = make_scene(np.random.default_rng([3, seed]), bank=NO_BANK, seconds=2.5)
+        acts.add(len(scene.parts))
+        cut = cut or bool(scene.cuts_s)
+        total = sum((part.stem for part in scene.parts), np.zeros_like(scene.stems[Role.FX]))
+        np.testing.assert_allclose(total, scene.stems[Role.FX], atol=1e-6)
+        assert sorted(e.sample for part in scene.parts for e in part.events) == [e.sample for e in scene.events]
+        assert all(part.caption in scene.captions[Role.FX] for part in scene.parts)
+        assert (*(part.kind for part in scene.parts), scene.kinds[-1]) == scene.kinds
+    assert cut
+    assert {0, 1, 2} <= acts
+
+
 def test_the_first_sound_of_the_effects_stem_lies_on_the_first_event_to_the_sample() -> None:
     checked = 0
     for seed in range(24):

@@ -22,6 +22,7 @@ from otio_v2a_engine.contract import (
     WeightsError,
 )
 from otio_v2a_engine.models.mel import log_mel
+from otio_v2a_engine.models.spots import SURE
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import Scene, make_scene
@@ -126,6 +127,40 @@ def test_picture_and_text_have_scales_of_their_own(engine, movie) -> None:
     assert not np.array_equal(stronger, made("guidance-text=5", negative_text="dog"))
     with pytest.raises(UnsupportedRequest, match="guidance-text is a number from 0 to 50, not 'loud'"):
         made("guidance-text=loud")
+
+
+class _Alternating(torch.nn.Module):
+    """Says of every other event that it is a dog, of the rest that they are glass."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        self.columns = [names.index("dog"), names.index("glass")]
+        self.n_kinds = len(names)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        rows = [self.columns[number % 2] for number in range(len(vectors))]
+        return 9.0 * torch.nn.functional.one_hot(torch.tensor(rows), self.n_kinds).float()
+
+
+def test_events_of_a_forbidden_kind_are_silent_and_the_others_stay(tmp_path: Path) -> None:
+    engine = SmallEngine("cpu")
+    engine._encoder.kinds = _Alternating(engine._kinds)
+    gone, kept = [], []
+    for seed in SYNC_SEEDS[:2]:
+        path = tmp_path / f"{seed}.mp4"
+        write_movie(path, _scene(seed).frames)
+        request = ask(Picture(str(path)), "glass clink", n_samples=8 * RATE, channels=1)
+        spots = engine.spot(request.picture, duration_s=Fraction(8), at_least=SURE)
+        starts = [round(spot.time_s * RATE) for spot in spots]
+        forbidding = replace(request, prompt=replace(request.prompt, negative_text="a dog barks"))
+        with_all, without = (render(engine, each)[0] for each in (request, forbidding))
+        for number, start in enumerate(starts):
+            before, after = (float(np.sum(sound[start : start + RATE // 8] ** 2)) for sound in (with_all, without))
+            (kept if number % 2 else gone).append((before, after))
+    assert min(len(gone), len(kept)) >= 3
+    changes = [10 * np.log10((after + 1e-9) / (before + 1e-9)) for before, after in (np.sum(gone, 0), np.sum(kept, 0))]
+    assert changes[0] < -10
+    assert changes[1] > -4
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import torch
 
 from otio_v2a_engine.models.flow import EVENT_SLOTS
-from otio_v2a_engine.models.spots import SURE, Spot, edited_tokens, event_slots, find_spots
+from otio_v2a_engine.models.spots import SURE, Spot, edited_tokens, event_slots, find_spots, peaks
 
 
 def _logits(n_tokens: int, **sure: float) -> torch.Tensor:
@@ -28,6 +28,12 @@ def test_what_is_not_sure_enough_is_no_spot_unless_it_is_asked_for() -> None:
     logits = _logits(10, s8=SURE - 0.1)
     assert find_spots(logits) == ()
     assert [spot.slot for spot in find_spots(logits, at_least=0.3)] == [8]
+
+
+def test_the_peaks_of_a_batch_are_the_spots_of_its_rows() -> None:
+    logits = 2 * torch.randn(3, 200, EVENT_SLOTS, generator=torch.Generator().manual_seed(4))
+    for row, marks in zip(logits, peaks(logits), strict=True):
+        assert marks.flatten().nonzero()[:, 0].tolist() == [spot.slot for spot in find_spots(row)]
 
 
 def test_known_events_stand_in_their_slots_and_outside_the_window_in_none() -> None:

@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training.examples import Drawing, Examples, load_codec
 from otio_v2a_engine.training.export import attribution, export
-from otio_v2a_engine.training.flow import FlowRun, Small, load_codec, train
+from otio_v2a_engine.training.flow import FlowRun, Small, train
 from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
 from otio_v2a_engine.training.vocoder import VocoderRun, spectral_loss
 from otio_v2a_engine.training.vocoder import train as train_vocoder
 from otio_v2a_engine.weights import read_weights
 
 TINY = FlowConfig(width=32, heads=2, layers=1, picture=16)
-RUN = FlowRun(steps=40, cooldown=40, tokens=200, windows=(50,), rate=3e-2, model=TINY)
+DRAWING = Drawing(tokens=200, windows=(50,))
+RUN = FlowRun(steps=40, cooldown=40, drawing=DRAWING, rate=3e-2, model=TINY)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(shards, "SCENES_PER_SHARD", 3)
         shards.make_shard(folder / "shards", number=0, seed=5, bank=Bank(None))
     return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Scenes of two acts each."""
+    folder = tmp_path_factory.mktemp("pairs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 3)
+        shards.make_shard(folder / "shards", number=0, seed=6, bank=Bank(None), acts=2)
+    examples = Examples(folder / "shards", folder)
+    examples.refresh()
+    return examples
 
 
 def _train(runs: Path, name: str, steps: int, **changes: object) -> Small:
@@ -44,6 +59,56 @@ def test_a_shard_is_the_same_when_it_is_made_again_and_is_not_made_twice(runs: P
         written = path.stat().st_mtime_ns
         shards.make_shard(path.parent, number=0, seed=5, bank=Bank(None))
     assert path.stat().st_mtime_ns == written
+
+
+def test_a_shard_keeps_each_of_several_acts_alone(pairs: Examples) -> None:
+    shard = shards.read_shard(shards.paths(pairs.folder)[0])
+    assert sorted(shard.parts) == [0, 1, 2]
+    for scene, acts in shard.parts.items():
+        assert len(acts) == 2
+        assert all(act.caption in shard.captions[Role.FX][scene] for act in acts)
+        assert sorted(acts[0].onsets_s + acts[1].onsets_s) == shard.onsets_s[scene]
+        whole, powers = (
+            10.0 ** (2 * mel.double()) for mel in (shard.mel[Role.FX][scene], torch.stack([a.mel for a in acts]))
+        )
+        # Two sounds that know nothing of each other: on the whole their powers add up.
+        assert float(powers.sum() / whole.sum()) == pytest.approx(1.0, abs=0.15)
+
+
+def test_what_is_not_asked_for_or_is_forbidden_is_not_in_the_sound_to_be_learned(pairs: Examples) -> None:
+    drawing = Drawing(tokens=400, windows=(200,), fx_share=1.0, told_share=1.0, seen_share=0.0)
+    words = {key: value for key, value in pairs.embeddings.items() if key}
+
+    def said(embedding: torch.Tensor) -> str:
+        return next((key for key, value in words.items() if torch.equal(value, embedding)), "")
+
+    seen = {"forbidden": 0, "not asked for": 0, "everything": 0}
+    for step in range(60):
+        batch = pairs.batch(drawing, seed=1, step=step)
+        for row in range(len(batch["x1"])):
+            if not batch["read"][row] or not batch["see"][row].all():
+                continue
+            prompt, forbidden = said(batch["text"][row]), said(batch["negative"][row])
+            assert bool(batch["avoid"][row]) == bool(forbidden)
+            part = next(
+                (
+                    p
+                    for parts in pairs.parts.values()
+                    for p in parts
+                    if torch.equal(p.latents.float(), batch["x1"][row])
+                ),
+                None,
+            )
+            if part is None:
+                seen["everything"] += 1
+                assert any(torch.equal(whole.float(), batch["x1"][row]) for whole in pairs.latents[Role.FX])
+                continue
+            assert part.caption in prompt
+            assert forbidden in ("", part.others)
+            assert forbidden or part.others not in prompt
+            assert torch.equal(batch["events"][row, :, :4], part.events)
+            seen["forbidden" if forbidden else "not asked for"] += 1
+    assert min(seen.values()) > 5
 
 
 def test_training_lowers_the_loss(runs: Path) -> None:

@@ -2,7 +2,7 @@
 
     motion maps -> PictureEncoder -> one vector a token --+
     events, where they are known -------------------------+
-    noise, time, role, text ------------------------------+-> FlowModel -> velocity
+    noise, time, role, text, what to leave out -----------+-> FlowModel -> velocity
 
 One token is 40 ms. Nothing here knows of seconds, files or guidance (`sampling.py`).
 """
@@ -15,10 +15,13 @@ from torch.nn import functional as F
 
 from otio_v2a_engine.models.motion import MAPS
 
-__all__ = ["EVENT_SLOTS", "Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
+__all__ = ["EVENT_SLOTS", "SEEN", "TOLD", "Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
 
 EVENT_SLOTS = 4
 """10 ms slots of a token in which an event can begin."""
+
+TOLD, SEEN = 1.0, 0.5
+"""What is known of events: these and no others sound; or these are seen, and some may not be asked for."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class FlowConfig:
         picture: width of the picture encoder.
         text: width of a sentence embedding.
         roles: stems it can make.
+        kinds: kinds of sound that the picture encoder tells apart.
     """
 
     latent: int = 64
@@ -40,6 +44,7 @@ class FlowConfig:
     picture: int = 192
     text: int = 384
     roles: int = 2
+    kinds: int = 40
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,10 @@ class Conditions:
         role: `(B,)` index.
         see: `(B, T)` bool; False hides the picture of a token.
         read: `(B,)` bool; False drops the text.
-        events: `(B, T, 5)`: how surely an event begins in each 10 ms slot, and whether the events are known at all
-            (1) or the model finds them in the picture (0, and no slots).
+        events: `(B, T, 5)`: whether an event begins in each 10 ms slot, and what is known of them: `TOLD`, `SEEN`,
+            or 0 where the model finds them in the picture by itself (then no slot is set).
+        negative: `(B, 384)` sentence embeddings of what must not be heard.
+        avoid: `(B,)` bool; False drops it.
     """
 
     picture: Tensor
@@ -62,6 +69,8 @@ class Conditions:
     see: Tensor
     read: Tensor
     events: Tensor
+    negative: Tensor
+    avoid: Tensor
 
 
 class _TemporalBlock(nn.Module):
@@ -81,13 +90,14 @@ class _TemporalBlock(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """Motion maps to one vector a token, and the onsets it sees.
+    """Motion maps to one vector a token, the onsets it sees, and what kind of sound each would be.
 
     Args:
         width: of the vectors.
+        kinds: how many kinds of sound it tells apart.
     """
 
-    def __init__(self, *, width: int) -> None:
+    def __init__(self, *, width: int, kinds: int) -> None:
         super().__init__()
         self.cells = nn.Sequential(
             nn.Conv2d(MAPS, 32, 3, padding=1),
@@ -102,6 +112,7 @@ class PictureEncoder(nn.Module):
         self.blocks = nn.ModuleList(_TemporalBlock(width, dilation) for dilation in (1, 2, 1, 4))
         self.norm = nn.LayerNorm(width)
         self.onsets = nn.Linear(width, EVENT_SLOTS)
+        self.kinds = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, kinds))
 
     def forward(self, maps: Tensor, cuts: Tensor) -> tuple[Tensor, Tensor]:
         """Look.
@@ -134,7 +145,7 @@ class _Block(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.modulation = nn.Parameter(torch.zeros(6, width))
+        self.modulation = nn.Linear(width, 6 * width)
         self.local = nn.Conv1d(width, width, 5, padding=2, groups=width)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
@@ -142,9 +153,10 @@ class _Block(nn.Module):
         self.shrink = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, condition: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """`x` `(B, T, C)`, `condition` `(B, 6, C)`."""
-        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = (condition + self.modulation)[:, :, None].unbind(1)
+        """`x` `(B, T, C)`, `condition` `(B, C)`."""
         width = x.shape[-1]
+        modulation = self.modulation(condition).view(-1, 6, 1, width)
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unbind(1)
         x = x + self.local(x.transpose(1, 2)).transpose(1, 2)
         y = F.layer_norm(x, (width,)) * (1 + scale_a) + shift_a
         q, k, v = self.qkv(y).view(*y.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -174,17 +186,18 @@ class FlowModel(nn.Module):
         self.time = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
         self.text = nn.Sequential(nn.Linear(config.text, width), nn.SiLU(), nn.Linear(width, width))
         self.no_text = nn.Parameter(torch.zeros(width))
+        self.negative = nn.Sequential(nn.Linear(config.text, width), nn.SiLU(), nn.Linear(width, width))
         self.role = nn.Embedding(config.roles, width)
-        self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
         self.head = nn.Linear(width, config.latent)
-        for layer in (self.modulation, self.head):
+        for layer in (*(block.modulation for block in self.blocks), self.negative[2], self.head):
+            assert isinstance(layer, nn.Linear)
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.events.weight)
-        first = self.text[0]
-        assert isinstance(first, nn.Linear)
-        nn.init.normal_(first.weight, std=1.0)  # a sentence embedding has norm 1, so 0.05 a number
+        for first in (self.text[0], self.negative[0]):
+            assert isinstance(first, nn.Linear)
+            nn.init.normal_(first.weight, std=1.0)  # a sentence embedding has norm 1, so 0.05 a number
 
     def forward(self, x: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
         """Velocity at `x`.
@@ -201,9 +214,9 @@ class FlowModel(nn.Module):
         angles = t[:, None].float() * frequencies
         c = self.time(torch.cat([angles.cos(), angles.sin()], dim=1))
         c = c + torch.where(conditions.read[:, None], self.text(conditions.text), self.no_text)
-        c = c + self.role(conditions.role)
+        c = c + conditions.avoid[:, None] * self.negative(conditions.negative) + self.role(conditions.role)
+        condition = F.silu(c)
         seen = torch.where(conditions.see[..., None], self.picture(conditions.picture), self.no_picture)
-        condition = self.modulation(F.silu(c)).view(-1, 6, self.config.width)
         cos, sin = self._positions(x.shape[1], x.device)
         h = self.embed(x) + seen + self.events(conditions.events)
         for block in self.blocks:

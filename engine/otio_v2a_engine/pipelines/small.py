@@ -6,7 +6,7 @@ seed ---> noise --------------------+
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -31,15 +31,17 @@ from otio_v2a_engine.contract import (
     VisualEvent,
     WeightsError,
 )
+from otio_v2a_engine.models.choosing import left_out
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
-from otio_v2a_engine.models.flow import EVENT_SLOTS, Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
-from otio_v2a_engine.reach import Reach
+from otio_v2a_engine.reach import Reach, phrases
+from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.weights import Weights, read_weights
 
@@ -49,7 +51,7 @@ _ROLES = (Role.FX, Role.AMB)  # in the order of the role embedding
 _SHORTEST = 50  # tokens: the shortest window it was trained on
 _SILENT = -4.3  # log-mel, in 20 dB: a frame whose loudest band is below -86 dB is silence
 _CLOSED = 0.95  # how far the gate closes there: what is left cannot be heard, but is no digital zero
-_ROUNDS = 6  # of band gains after the vocoder: mel error 1.35 dB at 3, 0.98 at 8
+_ROUNDS = 8  # of band gains after the vocoder: mel error 1.35 dB at 3, 0.98 at 8
 _MARGIN = 1  # tokens after the end, so that the vocoder sees past it
 
 
@@ -58,14 +60,25 @@ class _Voice:
     """How one role is rendered."""
 
     guidance: float
+    text: float
     rescale: float
     width: float
     pan: float
 
 
+@dataclass(frozen=True)
+class _Branch:
+    """One of the velocities that guidance compares: whether it sees picture and events, and reads the prompts."""
+
+    sees: bool
+    reads: bool
+
+
+_WHOLE, _NO_TEXT, _NOTHING = _Branch(True, True), _Branch(True, False), _Branch(False, False)
+_TEXT_UNTIL = 0.5  # of the way from noise to sound: what it is is decided early, when it is stays with the picture
 _VOICES = {
-    Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
-    Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
+    Role.FX: _Voice(guidance=2.0, text=2.0, rescale=0.7, width=0.18, pan=0.35),
+    Role.AMB: _Voice(guidance=2.0, text=2.0, rescale=0.8, width=0.55, pan=0.0),
 }
 
 
@@ -94,7 +107,7 @@ class SmallEngine:
         weights = read_weights("small") if weights is None else weights
         self._device = torch.device(device)
         config = FlowConfig(**weights.note["config"]["flow"])
-        self._encoder = PictureEncoder(width=config.picture)
+        self._encoder = PictureEncoder(width=config.picture, kinds=config.kinds)
         self._flow = FlowModel(config)
         self._vocoder = Vocoder(**weights.note["config"]["vocoder"])
         try:
@@ -110,6 +123,7 @@ class SmallEngine:
         self._reach = Reach(self._sentences)
         self._appearance = Appearance(self._reach, device=self._device)
         self._latent = config.latent
+        self._kinds: list[str] = weights.note["config"]["kinds"]
 
     @property
     def info(self) -> EngineInfo:
@@ -171,52 +185,80 @@ class SmallEngine:
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
         vectors, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
         n_tokens = maps.shape[1]
-        events = torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
-        shown = torch.ones(n_tokens, dtype=torch.bool)
-        if request.prompt.role is Role.FX:
-            # The events that are seen are said as well, unless somebody says others.
-            spots = find_spots(onsets[0])
-            kept = away_from_cuts(spots, request.picture.cuts_s)
-            slots = [spot.slot for spot in kept] if request.events is None else _slots(request.events)
-            events, shown = event_slots(slots, n_tokens), ~edited_tokens(spots, slots, n_tokens)
-        else:
-            # A background belongs to the place, not to single events: it sees the window as a whole.
-            vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         text, negative = request.prompt.text.strip(), request.prompt.negative_text.strip()
         embeddings = self._sentences.embed([text or " ", negative or " "]).to(self._device)
         # What the picture looks like to the user's own model stands in for a prompt, where there is such a model.
         if seen := self._appearance.read(request, embeddings[0], on_batch=lambda: on_step(0)):
             embeddings[0], text = seen.vector, text or seen.words
-        by_text = request.sampling.number("guidance-text", default=scale, largest=50)
-        # Branches: everything that is asked for; without the text, where its scale is another; nothing but what is
-        # forbidden. A branch is (sees the picture and its events, reads the prompt).
-        branches = [(True, True)]
-        if by_text != scale:
-            branches.append((True, False))
-        if (scale, by_text) != (1.0, 1.0):
-            branches.append((False, False))
-        conditions = Conditions(
-            picture=vectors.expand(len(branches), -1, -1),
-            text=torch.stack([embeddings[0 if reads else 1] for _, reads in branches]),
-            role=torch.full((len(branches),), _ROLES.index(request.prompt.role), device=self._device),
-            see=torch.stack([shown & sees for sees, _ in branches]).to(self._device),
-            read=torch.tensor([bool(text if reads else negative) for _, reads in branches], device=self._device),
-            events=torch.cat([events * sees for sees, _ in branches]).to(self._device),
-        )
+        events = torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
+        shown = torch.ones(n_tokens, dtype=torch.bool)
+        if request.prompt.role is Role.FX:
+            spots = find_spots(onsets[0])
+            if request.events is not None:
+                slots, known = _slots(request.events), TOLD
+            else:
+                found = [spot.slot for spot in away_from_cuts(spots, request.picture.cuts_s)]
+                slots = self._wanted(found, vectors[0], text, negative)
+                known = SEEN if slots == found else TOLD
+            events, shown = event_slots(slots, n_tokens, known=known), ~edited_tokens(spots, slots, n_tokens)
+        else:
+            # A background belongs to the place, not to single events: it sees the window as a whole.
+            vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
+        # Effects were trained to leave out what is forbidden; a background is led away from it.
+        heeds = bool(negative) and request.prompt.role is Role.FX
+        usual = voice.text if request.sampling.guidance is None else scale
+        by_text = request.sampling.number("guidance-text", default=usual, largest=50) if text or heeds else scale
+
+        def asked(branches: Sequence[_Branch]) -> Conditions:
+            return Conditions(
+                picture=vectors.expand(len(branches), -1, -1),
+                text=torch.stack([embeddings[0 if branch.reads else 1] for branch in branches]),
+                role=torch.full((len(branches),), _ROLES.index(request.prompt.role), device=self._device),
+                see=torch.stack([shown & branch.sees for branch in branches]).to(self._device),
+                read=torch.tensor(
+                    [bool(text) if branch.reads else bool(negative) and not heeds for branch in branches],
+                    device=self._device,
+                ),
+                events=torch.cat([events * branch.sees for branch in branches]).to(self._device),
+                negative=embeddings[1:].expand(len(branches), -1),
+                avoid=torch.tensor([heeds and branch.reads for branch in branches], device=self._device),
+            )
+
+        def velocities(x: Tensor, t: float, conditions: Conditions) -> Tensor:
+            n = len(conditions.role)
+            each: Tensor = self._flow(x.expand(n, -1, -1), torch.full((n,), t, device=self._device), conditions)
+            return each
+
+        together = asked((_WHOLE,) if scale == 1.0 else (_WHOLE, _NOTHING))
+        apart = asked((_WHOLE, _NO_TEXT, _NOTHING))
 
         def velocity(x: Tensor, t: float) -> Tensor:
-            each: Tensor = self._flow(
-                x.expand(len(branches), -1, -1), torch.full((len(branches),), t, device=self._device), conditions
-            )
-            if len(branches) == 3:
-                # Text and picture apart: what the prompt adds to the picture, and the picture to nothing.
-                wanted = each[1:2] + by_text / max(scale, 1e-3) * (each[:1] - each[1:2])
-                return sampling.guided(wanted, each[2:], scale=scale, rescale=voice.rescale)
-            return sampling.guided(each[:1], each[-1:], scale=scale, rescale=voice.rescale)
+            if by_text == scale or t >= _TEXT_UNTIL:
+                each = velocities(x, t, together)
+                return sampling.guided(each[:1], each[-1:], scale=scale, rescale=voice.rescale)
+            # What the prompt adds to the picture, and the picture to nothing.
+            each = velocities(x, t, apart)
+            wanted = each[1:2] + by_text / max(scale, 1e-3) * (each[:1] - each[1:2])
+            return sampling.guided(wanted, each[2:], scale=scale, rescale=voice.rescale)
 
         x = torch.randn(1, maps.shape[1], self._latent, generator=generator).to(self._device)
         times = sampling.schedule(request.sampling.steps or self.info.default_steps)
         return sampling.sample_euler(velocity, x, times, on_step=on_step)
+
+    def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
+        """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
+        asked, forbidden = (self._reach.kinds(words, names=self._kinds) for words in (text, negative))
+        if not slots or not (len(asked) or len(forbidden)):
+            return slots
+        # What lasts has no events: a prompt that names it says nothing of those that are seen.
+        lasts = any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in asked.argmax(1))
+        out = left_out(
+            self._encoder.kinds(vectors[[slot // EVENT_SLOTS for slot in slots]]).cpu(),
+            asked=asked,
+            forbidden=forbidden,
+            is_all=len(asked) == len(phrases(text)) and not lasts,
+        )
+        return [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
 
     def _decode(self, latents: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
         """Mono sound `(1920 T,)`."""

@@ -7,7 +7,7 @@ without is synthesised only (`synth.py`).
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["AMBIENCES", "HITS", "KINDS", "LOOPS", "STEPS", "Family", "Kind", "family_of"]
+__all__ = ["AMBIENCES", "EFFECTS", "HITS", "KINDS", "LOOPS", "STEPS", "Family", "Kind", "family_of"]
 
 
 class Family(StrEnum):
@@ -238,6 +238,9 @@ LOOPS: tuple[Kind, ...] = (
         synthesised=True,
     ),
 )
+
+EFFECTS: tuple[Kind, ...] = (*STEPS, *HITS, *LOOPS)
+"""Every kind that a picture can show."""
 
 AMBIENCES: tuple[Kind, ...] = (
     _ambience(

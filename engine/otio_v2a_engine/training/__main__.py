@@ -16,9 +16,11 @@ import torch
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.vocabulary import EFFECTS
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training import flow as flow_training
 from otio_v2a_engine.training import vocoder as vocoder_training
+from otio_v2a_engine.training.examples import Drawing, load_codec
 from otio_v2a_engine.weights import FOLDER
 
 __all__ = ["main"]
@@ -81,18 +83,22 @@ def _export(args: argparse.Namespace) -> None:
     small, vocoder = flow_training.Small(config), Vocoder()
     flow_steps = checkpoint.load(args.runs / "flow", models={"average": small})
     vocoder_steps = checkpoint.load(args.runs / "vocoder", models={"average": vocoder})
-    codec = flow_training.load_codec(args.runs / "flow", shards.paths(args.runs / "shards"))
+    codec = load_codec(args.runs / "flow", shards.paths(args.runs / "shards"))
     n_scenes = 64 * len(shards.paths(args.runs / "shards"))
     program = "python -m otio_v2a_engine.training --runs RUNS"
     note = {
         "licence": "Apache-2.0",
         "credits": "ATTRIBUTION.md",
-        "config": {"flow": asdict(config), "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6}},
+        "config": {
+            "flow": asdict(config),
+            "kinds": [kind.name for kind in EFFECTS],
+            "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6},
+        },
         "training": {
             "commands": [
                 f"{program} --sounds SOUNDS scenes --count {n_scenes // 64} --seed 7",
                 f"{program} --sounds SOUNDS vocoder --steps {vocoder_steps} --seed 1",
-                f"{program} flow --steps {run['steps']} --tokens {run['tokens']} "
+                f"{program} flow --steps {run['steps']} --tokens {run['drawing']['tokens']} "
                 f"--layers {config.layers} --seed {run['seed']}",
             ],
             "seeds": {"scenes": 7, "vocoder": 1, "flow": run["seed"]},
@@ -122,12 +128,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         bank = bank.without_held_out()
         vocoder_training.train(run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes)
     elif args.command in ("encoder", "flow"):
-        config = FlowConfig(layers=args.layers, width=args.width)
+        config = FlowConfig(layers=args.layers, width=args.width, kinds=len(EFFECTS))
         flow_run = flow_training.FlowRun(
             steps=args.steps,
             restart=args.restart,
             cooldown=args.cooldown,
-            tokens=args.tokens,
+            drawing=Drawing(tokens=args.tokens),
             rate=args.rate,
             seed=args.seed,
             model=config,

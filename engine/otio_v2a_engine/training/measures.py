@@ -108,14 +108,17 @@ def _power(sound: Sound) -> npt.NDArray[np.float64]:
 
 
 def leakage(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, float]:
-    """How much of one stem is heard in the other, in dB; the median over scenes with events.
+    """How much of one stem is heard in the other, in dB.
 
     The background in the effects: the power of the rendered effects where the true ones are silent (below -70 dBFS),
-    against the true background. The effects in the background: what the rendered background has more at the true
-    events than elsewhere, against the true effects there.
+    against the true background; the median over scenes with events.
+
+    The effects in the background: what the rendered background has more at the true events than on the whole,
+    against the true effects there, over all scenes together: what a background does by itself at those instants,
+    up or down, is no leakage and cancels out.
     """
     into_fx: list[float] = []
-    into_amb: list[float] = []
+    more, there = [], []
     for number, scene in enumerate(scenes):
         if not scene.events:
             continue
@@ -127,43 +130,56 @@ def leakage(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[
         silent, loud = true_fx < 1e-7, true_fx > 0.1 * true_fx.max()
         if silent.sum() >= 20:
             into_fx.append(10 * float(np.log10((fx[silent].mean() + 1e-12) / (true_amb.mean() + 1e-12))))
-        if loud.any() and silent.any():
-            more = max(amb[loud].mean() - np.median(amb), 1e-12)
-            into_amb.append(10 * float(np.log10(more / true_fx[loud].mean())))
+        if loud.any() and not loud.all():
+            more.append(amb[loud].mean() - amb.mean())
+            there.append(true_fx[loud].mean())
     return {
-        "scenes": float(len(into_amb)),
+        "scenes": float(len(more)),
         "background_in_effects_db": round(float(np.median(into_fx)), 1),
-        "effects_in_background_db": round(float(np.median(into_amb)), 1),
+        "effects_in_background_db": round(10 * float(np.log10(max(np.sum(more), 1e-12) / np.sum(there))), 1),
     }
 
 
 def negative(engine: SmallEngine, *, bank: Bank, each: int, folder: Path) -> dict[str, Any]:
-    """How far a negative prompt lowers the sound that it names: scenes of two acts, both asked for, one forbidden.
+    """How far a prompt and a negative prompt lower what they leave out: scenes of two acts, and a render of both.
 
-    Measured on the 120 ms after those events of the forbidden kind that are 200 ms away from any of the other, and
-    beside it on the events of the kind that stays.
+    Three renders are compared with it: one that asks for the first alone, one that asks for both and forbids the
+    second, one that does both. Measured on the 120 ms after those events of the second that are 200 ms away from any
+    of the first, and beside it on the events of the one that stays; medians.
     """
-    lowered: list[float] = []
-    kept: list[float] = []
+    changes: dict[str, dict[str, list[float]]] = {
+        way: {"lowered": [], "kept": []} for way in ("not_asked_for", "forbidden", "both_ways")
+    }
     for index, pair in enumerate(_PAIRS):
         for example in range(each):
             scene = make_scene(checkpoint.rng_for(_SEED + 1, index, example), bank=bank, seconds=8.0, only=pair)
             times = {name: [e.sample // HOP for e in scene.events if e.kind == name] for name in pair}
-            words = [KINDS[name].captions[0] for name in pair]
-            request = request_for(folder / "no.mp4", scene, PromptSpec(text=" and ".join(words)), example)
-            forbidden = replace(request, prompt=replace(request.prompt, text=words[0], negative_text=words[1]))
-            both, without = _power(render(engine, request)), _power(render(engine, forbidden))
-            for name, out in ((pair[0], kept), (pair[1], lowered)):
-                others = times[pair[1] if name == pair[0] else pair[0]]
-                alone = [t for t in times[name] if all(abs(t - other) > 20 for other in others)]
-                heard = np.array([both[t : t + 12].sum() for t in alone if t + 12 <= len(both)])
-                left = np.array([without[t : t + 12].sum() for t in alone if t + 12 <= len(both)])
-                if len(heard) and heard.mean() > 1e-6:
-                    out.append(10 * float(np.log10((left.mean() + 1e-9) / (heard.mean() + 1e-9))))
+            first, second = (KINDS[name].captions[0] for name in pair)
+            prompt = PromptSpec(text=f"{first} and {second}")
+            request = request_for(folder / "no.mp4", scene, prompt, example)
+            whole = _power(render(engine, request))
+            prompts = {
+                "not_asked_for": PromptSpec(text=first),
+                "forbidden": replace(prompt, negative_text=second),
+                "both_ways": PromptSpec(text=first, negative_text=second),
+            }
+            for way, asked in prompts.items():
+                made = _power(render(engine, replace(request, prompt=asked)))
+                for name, other, what in ((*pair, "kept"), (*pair[::-1], "lowered")):
+                    alone = [t for t in times[name] if all(abs(t - away) > 20 for away in times[other])]
+                    before, after = (
+                        np.array([power[t : t + 12].sum() for t in alone if t + 12 <= len(power)])
+                        for power in (whole, made)
+                    )
+                    if len(before) and before.mean() > 1e-6:
+                        change = 10 * float(np.log10((after.mean() + 1e-9) / (before.mean() + 1e-9)))
+                        changes[way][what].append(change)
     return {
-        "scenes": len(lowered),
-        "forbidden_db": round(float(np.median(lowered)), 1),
-        "kept_db": round(float(np.median(kept)), 1),
+        "scenes": len(changes["forbidden"]["lowered"]),
+        **{
+            way: {what: round(float(np.median(each_)), 1) for what, each_ in found.items()}
+            for way, found in changes.items()
+        },
     }
 
 

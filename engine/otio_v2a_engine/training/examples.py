@@ -1,0 +1,255 @@
+"""Turns shards of scenes into what the flow model learns from: what is asked for, and the sound it should make.
+
+An effect is asked for in several ways: everything that is seen; one of several acts, while the others stay silent
+because they are not asked for or because they are forbidden; something forbidden that is not there anyway.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from otio_v2a_engine.contract import Role
+from otio_v2a_engine.models.codec import PcaCodec, fit_pca
+from otio_v2a_engine.models.flow import EVENT_SLOTS
+from otio_v2a_engine.models.mel import FLOOR
+from otio_v2a_engine.simulate.vocabulary import EFFECTS
+from otio_v2a_engine.training import checkpoint, shards
+
+__all__ = ["ROLES", "Drawing", "Examples", "load_codec"]
+
+ROLES = (Role.FX, Role.AMB)
+_log = logging.getLogger(__name__)
+_KINDS = tuple(kind.name for kind in EFFECTS)  # in the order in which the picture encoder counts them
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How examples are drawn.
+
+    Attributes:
+        tokens: tokens a step; a batch is this divided by the window's tokens.
+        windows: lengths of window in tokens, drawn with equal odds.
+        several_share: share that is drawn from scenes of several acts alone; the rest from all.
+        fx_share: share of the batch that asks for FX, the rest for AMB.
+        told_share: share of the FX that are told the events that sound.
+        seen_share: share that are told those that the encoder sees, as rendering does.
+    """
+
+    tokens: int = 3200
+    windows: tuple[int, ...] = (50, 100, 150, 200)
+    several_share: float = 0.25
+    fx_share: float = 0.72
+    told_share: float = 0.25
+    seen_share: float = 0.4
+
+
+def load_codec(folder: Path, shard_paths: list[Path]) -> PcaCodec:
+    """The codec of a run: read from `folder`, or fitted on the first shards and written there."""
+    path = folder / "codec.safetensors"
+    if not path.exists():
+        mel = [shards.read_shard(shard).mel[role] for shard in shard_paths[:6] for role in (Role.FX, Role.FX, Role.AMB)]
+        save_file(fit_pca(torch.cat(mel).float()).tensors(), path)
+    return PcaCodec(**load_file(path))
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """What one example asks for, and what it should get.
+
+    Attributes:
+        latents: `(200, latent)` of the sound that is wanted.
+        text: of the prompt; "" for none.
+        negative: of the negative prompt; "" for none.
+        events: `(200, 4)`, where that sound begins.
+    """
+
+    latents: Tensor
+    text: str
+    negative: str
+    events: Tensor
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One of several acts: its own latents, caption and events, and what the others are called together."""
+
+    latents: Tensor
+    caption: str
+    others: str
+    events: Tensor
+
+
+def _slots(onsets_s: Sequence[float]) -> Tensor:
+    """Onsets as `(200, 4)`, 1 where one begins."""
+    slots = torch.zeros(shards.SCENE_TOKENS * EVENT_SLOTS)
+    index = (torch.tensor(onsets_s) * 100).round().long()
+    slots[index[index < len(slots)]] = 1.0
+    return slots.view(-1, EVENT_SLOTS)
+
+
+def _kinds_at(shard: shards.Shard, scene: int) -> Tensor:
+    """`(200,)`: the kind that begins in each token, -1 where none does or nobody knows which."""
+    marks = torch.full((shards.SCENE_TOKENS,), -1, dtype=torch.int8)
+    names = shard.kinds[scene][:-1]
+    onsets = [part.onsets_s for part in shard.parts[scene]] if scene in shard.parts else [shard.onsets_s[scene]]
+    if len(names) == len(onsets):
+        for name, times in zip(names, onsets, strict=True):
+            tokens = (torch.tensor(times) * 25).long()
+            marks[tokens[tokens < len(marks)]] = _KINDS.index(name)
+    return marks
+
+
+class Examples:
+    """Shards in memory as latents; `refresh` takes those that appeared."""
+
+    def __init__(self, folder: Path, run_folder: Path) -> None:
+        self.folder = folder
+        self.codec = load_codec(run_folder, shards.paths(folder))
+        self.latents: dict[Role, list[Tensor]] = {role: [] for role in ROLES}
+        self.texts: dict[Role, list[str]] = {role: [] for role in ROLES}
+        self.maps: list[Tensor] = []
+        self.cuts: list[Tensor] = []
+        self.events: list[Tensor] = []
+        self.kinds: list[set[str]] = []
+        self.kinds_at: list[Tensor] = []
+        self.parts: dict[int, list[_Part]] = {}
+        self.embeddings: dict[str, Tensor] = {"": torch.zeros(384)}
+        self.silence = self.codec.encode(torch.full((1, shards.SCENE_TOKENS * 4, 96), FLOOR)).half()[0]
+        self._known = 0
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def refresh(self) -> None:
+        """Read new shards and embed their captions."""
+        from otio_v2a_engine.conditioning import SentenceEncoder
+
+        new = shards.paths(self.folder)[self._known :]
+        if not new:
+            return
+        encoder = SentenceEncoder()
+        for path in new:
+            shard = shards.read_shard(path)
+            for index, acts in shard.parts.items():
+                coded = self.codec.encode(torch.stack([act.mel for act in acts]).float()).half()
+                words = [act.caption for act in acts]
+                self.parts[len(self) + index] = [
+                    _Part(latents, words[i], " and ".join(words[:i] + words[i + 1 :]), _slots(acts[i].onsets_s))
+                    for i, latents in enumerate(coded)
+                ]
+            texts = {text for parts in self.parts.values() for part in parts for text in (part.caption, part.others)}
+            for role in ROLES:
+                self.latents[role] += list(self.codec.encode(shard.mel[role].float()).half())
+                self.texts[role] += shard.captions[role]
+                texts.update(shard.captions[role])
+            for text in sorted(texts - self.embeddings.keys()):
+                self.embeddings[text] = encoder.embed([text])[0]
+            self.events += [_slots(onsets_s) for onsets_s in shard.onsets_s]
+            self.kinds += [set(kinds[:-1]) for kinds in shard.kinds]
+            self.kinds_at += [_kinds_at(shard, scene) for scene in range(len(shard.kinds))]
+            self.maps += list(shard.maps)
+            self.cuts += list(shard.cuts)
+            self._known += 1
+        _log.info("%d scenes, %d captions", len(self), len(self.embeddings))
+
+    def _stranger(self, rng: np.random.Generator, scene: int) -> str:
+        """The caption of a scene in which nothing of this one happens; "" if none is found soon."""
+        for other in rng.integers(0, len(self), 4):
+            if self.kinds[other] and not self.kinds[other] & self.kinds[scene]:
+                return self.texts[Role.FX][int(other)]
+        return ""
+
+    def _ask(self, rng: np.random.Generator, scene: int, role: Role, *, reads: bool) -> _Ask:
+        """What to ask of a scene. `reads` says whether the prompt will be read."""
+        everything = _Ask(self.latents[role][scene], self.texts[role][scene], "", self.events[scene])
+        if role is not Role.FX:
+            return everything
+        choice = rng.random()
+        parts = self.parts.get(scene)
+        if parts is not None and choice < 0.7:
+            part = parts[int(rng.integers(len(parts)))]
+            prompt, negative = part.caption, part.others
+            if reads and choice < 0.3:
+                negative = ""  # what is not asked for stays silent
+            elif choice > 0.52:
+                prompt = everything.text  # what is forbidden stays silent although it is asked for
+            return _Ask(part.latents, prompt, negative, part.events)
+        if choice > 0.85:
+            return replace(everything, negative=self._stranger(rng, scene))
+        if parts is None and choice < 0.03 and not reads and self.kinds[scene]:
+            return _Ask(self.silence, "", everything.text, torch.zeros_like(everything.events))
+        return everything
+
+    def batch(self, drawing: Drawing, *, seed: int, step: int) -> dict[str, Tensor]:
+        """The batch of one step: a pure function of seed and step, and of the shards there are."""
+        rng = checkpoint.rng_for(seed, step)
+        n_tokens = int(rng.choice(drawing.windows))
+        size = max(1, drawing.tokens // n_tokens)
+        scenes = rng.integers(0, len(self), size)
+        if self.parts:
+            of_several = np.array(sorted(self.parts))[rng.integers(0, len(self.parts), size)]
+            scenes = np.where(rng.random(size) < drawing.several_share, of_several, scenes)
+        roles = (rng.random(size) >= drawing.fx_share).astype(np.int64)
+        drop = rng.random(size)  # 9 % of all both, 9 % the picture alone, 12 % the text alone
+        sees = drop >= 0.18
+        reads = (drop >= 0.30) | ((drop >= 0.09) & ~sees)
+        asks = [
+            self._ask(rng, scene, ROLES[role], reads=bool(read)) if drop_ >= 0.09
+            else _Ask(self.latents[ROLES[role]][scene], "", "", self.events[scene])
+            for scene, role, read, drop_ in zip(scenes, roles, reads, drop, strict=True)
+        ]  # fmt: skip
+        cut = [self._window(rng, ask.events, n_tokens) for ask in asks]
+        knows = rng.random(size)
+        told = (roles == 0) & (drop >= 0.09) & (knows < drawing.told_share)
+        seen = (roles == 0) & sees & ~told & (knows < drawing.told_share + drawing.seen_share)
+        # Some that are told their events see another scene's picture: what is told overrules what is seen.
+        shown = np.where(told & (rng.random(size) < 0.3), rng.integers(0, len(self), size), scenes)
+        maps = torch.stack([self.maps[i][c] for i, c in zip(shown, cut, strict=True)]).float()
+        if rng.random() < 0.5:  # mirrored picture
+            maps = maps.flip(-1)
+            maps[:, :, 3] *= -1
+        see = np.broadcast_to(sees[:, None], (size, n_tokens)).copy()
+        for row in np.flatnonzero(told & (rng.random(size) < 0.35)):  # parts hidden, as around an edited event
+            for _ in range(int(rng.integers(1, 5))):
+                first, length = int(rng.integers(-8, n_tokens)), int(rng.integers(10, 40))
+                see[row, max(0, first) : max(0, first + length)] = False
+        events = torch.stack([ask.events[c] for ask, c in zip(asks, cut, strict=True)])
+        is_told = torch.from_numpy(told).float()[:, None, None]
+        onsets = torch.stack([self.events[i] for i in scenes])
+        # A frame is up to half a source frame away from its token: the neighbouring 10 ms count half.
+        near = nn.functional.max_pool1d(onsets.flatten(1), 3, stride=1, padding=1).view_as(onsets)
+        onsets = torch.maximum(onsets, 0.5 * near)
+        return {
+            "maps": maps,
+            "cuts": torch.stack([self.cuts[i][c] for i, c in zip(shown, cut, strict=True)]).float(),
+            "events": torch.cat([events * is_told, is_told.expand(-1, n_tokens, 1)], dim=2),
+            "seen": torch.from_numpy(seen),
+            "seen_own": torch.from_numpy(shown == scenes),
+            "x1": torch.stack([ask.latents[c] for ask, c in zip(asks, cut, strict=True)]).float(),
+            "onsets": torch.stack([row[c] for row, c in zip(onsets, cut, strict=True)]),
+            "kinds": torch.stack([self.kinds_at[i][c] for i, c in zip(scenes, cut, strict=True)]).long(),
+            "text": torch.stack([self.embeddings[ask.text] for ask in asks]),
+            "negative": torch.stack([self.embeddings[ask.negative] for ask in asks]),
+            "avoid": torch.tensor([bool(ask.negative) for ask in asks]),
+            "role": torch.from_numpy(roles),
+            "see": torch.from_numpy(see),
+            "read": torch.from_numpy(reads),
+            "t": torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.2, 1.1, size)))).float(),
+            "x0": torch.from_numpy(rng.standard_normal((size, n_tokens, len(self.codec.scale))).astype(np.float32)),
+        }
+
+    @staticmethod
+    def _window(rng: np.random.Generator, events: Tensor, n_tokens: int) -> slice:
+        """Where the window of an example lies: half of them around one of its events, so that silence is not all."""
+        last = shards.SCENE_TOKENS - n_tokens
+        start = int(rng.integers(0, last + 1))
+        at = events.amax(1).nonzero()[:, 0]
+        if len(at) and rng.random() < 0.5:
+            start = min(last, max(0, int(at[int(rng.integers(len(at)))]) - int(rng.integers(4, n_tokens - 10))))
+        return slice(start, start + n_tokens)

@@ -1,0 +1,48 @@
+"""Events that do not sound: forbidden ones, and those of no kind that is asked for beside one that is."""
+
+import torch
+
+from otio_v2a_engine.models.choosing import left_out
+
+KINDS = 8
+DOG, GLASS, STEPS = torch.eye(KINDS)[:3, None]
+NOTHING = torch.zeros(0, KINDS)
+
+
+def _events(*likeliest: int) -> torch.Tensor:
+    return torch.stack([9.0 * torch.eye(KINDS)[kind] for kind in likeliest])
+
+
+def test_of_two_sounds_the_forbidden_one_goes_and_the_other_stays() -> None:
+    assert left_out(_events(0, 1, 0), asked=GLASS, forbidden=DOG, is_all=False).tolist() == [True, False, True]
+
+
+def test_what_is_asked_for_and_forbidden_is_forbidden() -> None:
+    assert left_out(_events(0, 1), asked=torch.cat([GLASS, DOG]), forbidden=DOG, is_all=True).tolist() == [True, False]
+
+
+def test_without_a_prompt_only_what_clearly_is_the_forbidden_goes() -> None:
+    unsure = torch.zeros(1, KINDS)
+    events = torch.cat([_events(0, 1), unsure])
+    assert left_out(events, asked=NOTHING, forbidden=DOG, is_all=False).tolist() == [True, False, False]
+
+
+def test_each_of_several_forbidden_sounds_goes() -> None:
+    found = left_out(_events(0, 1, 2), asked=STEPS, forbidden=torch.cat([DOG, GLASS]), is_all=False)
+    assert found.tolist() == [True, True, False]
+
+
+def test_words_about_nothing_known_forbid_nothing() -> None:
+    assert left_out(_events(0, 1), asked=GLASS, forbidden=NOTHING, is_all=False).tolist() == [False, False]
+    assert left_out(torch.zeros(0, KINDS), asked=GLASS, forbidden=DOG, is_all=True).tolist() == []
+
+
+def test_beside_what_is_asked_for_what_is_not_stays_silent_unless_the_prompt_is_only_partly_known() -> None:
+    unsure = torch.zeros(1, KINDS)
+    events = torch.cat([_events(0, 1), unsure])
+    assert left_out(events, asked=DOG, forbidden=NOTHING, is_all=True).tolist() == [False, True, False]
+    assert left_out(events, asked=DOG, forbidden=NOTHING, is_all=False).tolist() == [False, False, False]
+
+
+def test_where_nothing_looks_like_what_is_asked_for_the_prompt_is_believed() -> None:
+    assert left_out(_events(1, 2), asked=DOG, forbidden=NOTHING, is_all=True).tolist() == [False, False]
