@@ -410,7 +410,8 @@ def test_without_a_prompt_the_sound_is_that_of_the_caption_that_the_picture_look
     assert np.array_equal(red, sound(option))
     assert not np.array_equal(red, sound())
     likeness = {text: float(np.corrcoef(red, sound(text=text))[0, 1]) for text in ("dog barking", "car engine")}
-    assert likeness["dog barking"] > 0.9 > likeness["car engine"]
+    assert likeness["dog barking"] > 0.9
+    assert likeness["dog barking"] > likeness["car engine"] + 0.02
     blue = sound(option, colour=BLUE)
     assert np.corrcoef(blue, sound(text="car engine", colour=BLUE))[0, 1] > 0.9
     # With a prompt the picture does not count, unless it is given a weight.
