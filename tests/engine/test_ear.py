@@ -203,9 +203,9 @@ def test_a_small_training_learns_ships_and_is_the_same_again(tmp_path: Path, mon
     from otio_v2a_engine.training import ear_measures
 
     kinds = ("metal", "explosion", "pouring")
-    monkeypatch.setattr(training, "_EFFECTS", kinds)
+    monkeypatch.setattr(training, "EFFECT_NAMES", kinds)
     monkeypatch.setattr(training, "_PLACES", ("rain", "wind"))
-    monkeypatch.setattr(ear_measures, "_EFFECTS", kinds)
+    monkeypatch.setattr(ear_measures, "EFFECT_NAMES", kinds)
     monkeypatch.setattr(ear_measures, "_stems", lambda: ear_measures_stems(kinds))
     run = replace(EarRun(), each=10, coded=0.0, epochs=25, hidden=32)
     notes = [train(run, folder=tmp_path / "run", bank=Bank(None), to=tmp_path / name) for name in ("a", "b")]

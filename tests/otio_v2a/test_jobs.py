@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otio_v2a import jobs
@@ -75,7 +75,6 @@ def test_a_job_covers_its_clip_and_half_a_second_on_both_sides(movie):
     starts=st.lists(st.integers(1, 5000), min_size=2, max_size=5),
     handles=st.fractions(0, 3),
 )
-@settings(deadline=None)
 def test_clips_that_touch_share_their_border_sample_at_every_rate(tmp_path_factory, rate, sample_rate, starts, handles):
     media = tmp_path_factory.getbasetemp() / "touching.mov"
     media.touch()
@@ -222,7 +221,6 @@ def test_a_clip_longer_than_a_day_is_refused_by_name(movie):
     media_frames=st.integers(1, 1200),
     handles=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(3)]),
 )
-@settings(deadline=None)
 def test_what_a_plan_foresees_is_what_its_jobs_turn_out_to_be(
     tmp_path_factory, rate, frames, speed, media_frames, handles
 ):

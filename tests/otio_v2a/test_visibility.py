@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otio_v2a.visibility import Cover
@@ -11,7 +11,6 @@ ranges = st.tuples(st.integers(0, 40), st.integers(1, 15)).map(lambda pair: (pai
 
 
 @given(layers=st.lists(ranges, max_size=12))
-@settings(deadline=None)
 def test_every_frame_belongs_to_the_first_layer_that_asked_for_it(layers):
     owners = {}
     cover = Cover()

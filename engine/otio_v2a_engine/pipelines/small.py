@@ -60,7 +60,6 @@ class _Voice:
     """How one role is rendered."""
 
     guidance: float
-    text: float
     rescale: float
     width: float
     pan: float
@@ -77,8 +76,8 @@ class _Branch:
 _WHOLE, _NO_TEXT, _NOTHING = _Branch(True, True), _Branch(True, False), _Branch(False, False)
 _TEXT_UNTIL = 0.5  # of the way from noise to sound: what it is is decided early, when it is stays with the picture
 _VOICES = {
-    Role.FX: _Voice(guidance=2.0, text=2.0, rescale=0.7, width=0.18, pan=0.35),
-    Role.AMB: _Voice(guidance=2.0, text=2.0, rescale=0.8, width=0.55, pan=0.0),
+    Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
+    Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
 }
 
 
@@ -206,8 +205,8 @@ class SmallEngine:
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         # Effects were trained to leave out what is forbidden; a background is led away from it.
         heeds = bool(negative) and request.prompt.role is Role.FX
-        usual = voice.text if request.sampling.guidance is None else scale
-        by_text = request.sampling.number("guidance-text", default=usual, largest=50) if text or heeds else scale
+        by_text = request.sampling.number("guidance-text", default=scale, largest=50)
+        is_apart = by_text != scale and (bool(text) or heeds)
 
         def asked(branches: Sequence[_Branch]) -> Conditions:
             return Conditions(
@@ -230,10 +229,10 @@ class SmallEngine:
             return each
 
         together = asked((_WHOLE,) if scale == 1.0 else (_WHOLE, _NOTHING))
-        apart = asked((_WHOLE, _NO_TEXT, _NOTHING))
+        apart = asked((_WHOLE, _NO_TEXT, _NOTHING)) if is_apart else together
 
         def velocity(x: Tensor, t: float) -> Tensor:
-            if by_text == scale or t >= _TEXT_UNTIL:
+            if not is_apart or t >= _TEXT_UNTIL:
                 each = velocities(x, t, together)
                 return sampling.guided(each[:1], each[-1:], scale=scale, rescale=voice.rescale)
             # What the prompt adds to the picture, and the picture to nothing.
@@ -247,9 +246,9 @@ class SmallEngine:
 
     def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
         """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
-        asked, forbidden = (self._reach.kinds(words, names=self._kinds) for words in (text, negative))
-        if not slots or not (len(asked) or len(forbidden)):
+        if not slots or not (text or negative):
             return slots
+        asked, forbidden = (self._reach.kinds(words, names=self._kinds) for words in (text, negative))
         # What lasts has no events: a prompt that names it says nothing of those that are seen.
         lasts = any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in asked.argmax(1))
         out = left_out(

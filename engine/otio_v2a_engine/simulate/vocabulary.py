@@ -7,7 +7,7 @@ without is synthesised only (`synth.py`).
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["AMBIENCES", "EFFECTS", "HITS", "KINDS", "LOOPS", "STEPS", "Family", "Kind", "family_of"]
+__all__ = ["AMBIENCES", "EFFECTS", "EFFECT_NAMES", "HITS", "KINDS", "LOOPS", "STEPS", "Family", "Kind", "family_of"]
 
 
 class Family(StrEnum):
@@ -241,6 +241,8 @@ LOOPS: tuple[Kind, ...] = (
 
 EFFECTS: tuple[Kind, ...] = (*STEPS, *HITS, *LOOPS)
 """Every kind that a picture can show."""
+EFFECT_NAMES: tuple[str, ...] = tuple(kind.name for kind in EFFECTS)
+"""Their names, in the order in which the picture encoder counts them."""
 
 AMBIENCES: tuple[Kind, ...] = (
     _ambience(
@@ -290,7 +292,7 @@ AMBIENCES: tuple[Kind, ...] = (
     _ambience("river", "river; stream flowing; babbling brook; waterfall in the distance", synthesised=True),
 )
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*STEPS, *HITS, *LOOPS, *AMBIENCES)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (*EFFECTS, *AMBIENCES)}
 
 
 def family_of(name: str) -> str:

@@ -16,7 +16,7 @@ import torch
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
-from otio_v2a_engine.simulate.vocabulary import EFFECTS
+from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training import flow as flow_training
 from otio_v2a_engine.training import vocoder as vocoder_training
@@ -91,7 +91,7 @@ def _export(args: argparse.Namespace) -> None:
         "credits": "ATTRIBUTION.md",
         "config": {
             "flow": asdict(config),
-            "kinds": [kind.name for kind in EFFECTS],
+            "kinds": list(EFFECT_NAMES),
             "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6},
         },
         "training": {
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         bank = bank.without_held_out()
         vocoder_training.train(run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes)
     elif args.command in ("encoder", "flow"):
-        config = FlowConfig(layers=args.layers, width=args.width, kinds=len(EFFECTS))
+        config = FlowConfig(layers=args.layers, width=args.width, kinds=len(EFFECT_NAMES))
         flow_run = flow_training.FlowRun(
             steps=args.steps,
             restart=args.restart,

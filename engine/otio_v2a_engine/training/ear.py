@@ -30,7 +30,7 @@ from otio_v2a_engine.simulate import synth
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import sound_of
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
-from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECT_NAMES, KINDS
 from otio_v2a_engine.training import checkpoint
 
 __all__ = ["Drawn", "EarRun", "Example", "draw", "draw_one", "ear_of", "train"]
@@ -40,7 +40,6 @@ _log = logging.getLogger(__name__)
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-_EFFECTS = tuple(kind.name for kind in (*STEPS, *HITS, *LOOPS))
 _PLACES = tuple(kind.name for kind in AMBIENCES)
 _SILENT = 1e-3
 _FRAMES = ("the sound of {}", "{}, close up", "{} in the distance", "a recording of {}", "{} outside at night")
@@ -152,7 +151,7 @@ def _dull(sound: Samples, *, hz: float) -> Samples:
 
 def _plan(run: EarRun, bank: Bank) -> list[tuple[str, ...]]:
     """The kinds of every sound of a run."""
-    effects, places = available(_EFFECTS, bank), available(_PLACES, bank)
+    effects, places = available(EFFECT_NAMES, bank), available(_PLACES, bank)
     single: list[tuple[str, ...]] = [(name,) for name in (*effects, *places) for _ in range(run.each)]
     rng = checkpoint.rng_for(run.seed, 0)
     mixes: list[tuple[str, ...]] = []

@@ -16,7 +16,7 @@ from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import sound_of
-from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS, Family
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECT_NAMES, KINDS, Family
 from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.probe import families_of
 
@@ -24,7 +24,6 @@ __all__ = ["OTHER_WORDS", "Heard", "auc", "measure"]
 
 Samples = npt.NDArray[np.float32]
 _SEED = 777_001
-_EFFECTS = tuple(kind.name for kind in (*STEPS, *HITS, *LOOPS))
 _ALARM = 0.15  # share of fitting sounds that may be called misfits: it costs a render, never the take
 
 OTHER_WORDS: dict[str, str] = {
@@ -113,7 +112,7 @@ class _Words:
         rng = checkpoint.rng_for(_SEED, 3, seed)
         right, wrong, places = [], [], []
         for place, name in zip(heard.places, heard.kinds, strict=True):
-            among = [kind.name for kind in AMBIENCES] if KINDS[name].family is Family.AMBIENCE else list(_EFFECTS)
+            among = [kind.name for kind in AMBIENCES] if KINDS[name].family is Family.AMBIENCE else list(EFFECT_NAMES)
             stranger = str(rng.choice([other for other in among if other != name]))
             for learned in (False,) if only_other else (False, True):
                 places.append(place)
@@ -152,11 +151,11 @@ class _Words:
 
     def _retrieval(self, heard: Heard) -> dict[str, Any]:
         """Of the effects: the kind of the nearest caption among those of all effects, and its family."""
-        known = [i for i, name in enumerate(heard.kinds) if name in _EFFECTS]
+        known = [i for i, name in enumerate(heard.kinds) if name in EFFECT_NAMES]
         if not known:
             return {}
-        near = torch.stack([(heard.places[known] @ self._captions[name].T).amax(1) for name in _EFFECTS], dim=1)
-        said, true = [_EFFECTS[int(i)] for i in near.argmax(1)], [heard.kinds[i] for i in known]
+        near = torch.stack([(heard.places[known] @ self._captions[name].T).amax(1) for name in EFFECT_NAMES], dim=1)
+        said, true = [EFFECT_NAMES[int(i)] for i in near.argmax(1)], [heard.kinds[i] for i in known]
         family = [a == b for a, b in zip(families_of(said), families_of(true), strict=True)]
         return {
             "effects": len(known),
@@ -210,7 +209,7 @@ def _apart(bank: Bank, folder: Path) -> dict[str, tuple[npt.NDArray[np.float32],
 def _stems(each: int = 8) -> list[tuple[str, Samples]]:
     """Synthesised stems of seeds that nothing was trained on."""
     found = []
-    for index, name in enumerate(name for name in _EFFECTS if KINDS[name].synthesised):
+    for index, name in enumerate(name for name in EFFECT_NAMES if KINDS[name].synthesised):
         for example in range(each):
             rng = checkpoint.rng_for(_SEED, 1, index, example)
             sound = sound_of(rng, name, bank=Bank(None), seconds=6.0)

@@ -18,14 +18,13 @@ from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import PcaCodec, fit_pca
 from otio_v2a_engine.models.flow import EVENT_SLOTS
 from otio_v2a_engine.models.mel import FLOOR
-from otio_v2a_engine.simulate.vocabulary import EFFECTS
+from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, shards
 
 __all__ = ["ROLES", "Drawing", "Examples", "load_codec"]
 
 ROLES = (Role.FX, Role.AMB)
 _log = logging.getLogger(__name__)
-_KINDS = tuple(kind.name for kind in EFFECTS)  # in the order in which the picture encoder counts them
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _kinds_at(shard: shards.Shard, scene: int) -> Tensor:
     if len(names) == len(onsets):
         for name, times in zip(names, onsets, strict=True):
             tokens = (torch.tensor(times) * 25).long()
-            marks[tokens[tokens < len(marks)]] = _KINDS.index(name)
+            marks[tokens[tokens < len(marks)]] = EFFECT_NAMES.index(name)
     return marks
 
 

@@ -15,7 +15,7 @@ from otio_v2a_engine.models.ear import features
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import sound_of
 from otio_v2a_engine.simulate.sounds import available
-from otio_v2a_engine.simulate.vocabulary import HITS, LOOPS, STEPS
+from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES, STEPS
 from otio_v2a_engine.training import checkpoint
 
 __all__ = ["FAMILIES", "Probe", "families_of", "train_probe"]
@@ -72,7 +72,7 @@ def train_probe(
     Returns:
         the probe, and `{"kind": ..., "family": ..., "kinds": ...}` on a sixth that was kept apart.
     """
-    names = tuple(available(tuple(kind.name for kind in (*STEPS, *HITS, *LOOPS)), bank))
+    names = tuple(available(EFFECT_NAMES, bank))
     rows, labels = [], []
     for index, name in enumerate(names):
         for example in range(each):
