@@ -129,6 +129,28 @@ def test_a_run_that_is_stopped_and_resumed_ends_at_the_same_weights(runs: Path) 
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def _state(folder: Path, part: str, *, which: str) -> dict[str, torch.Tensor]:
+    small = Small(TINY)
+    checkpoint.load(folder, models={which: small})
+    return {name: value for name, value in small.state_dict().items() if name.startswith(f"{part}.")}
+
+
+def test_the_encoder_learns_alone_from_sights_and_stays_as_it_is_while_the_flow_learns(runs: Path) -> None:
+    run = FlowRun(**{**vars(RUN), "steps": 12})
+    given = {"folder": runs / "apart", "shard_folder": runs / "shards", "device": "cpu", "minutes": 10}
+    train(run, only_encoder=True, until=4, **given)
+    flow, first = (_state(runs / "apart", part, which="model") for part in ("flow", "encoder"))
+    train(run, only_encoder=True, until=8, **given)
+    encoder = _state(runs / "apart", "encoder", which="model")
+    assert any(not torch.equal(value, first[name]) for name, value in encoder.items())
+    assert all(torch.equal(value, flow[name]) for name, value in _state(runs / "apart", "flow", which="model").items())
+    train(FlowRun(**{**vars(run), "keep_encoder": True}), **given)
+    kept = _state(runs / "apart", "encoder", which="model")
+    assert all(torch.equal(value, encoder[name]) for name, value in kept.items())
+    now = _state(runs / "apart", "flow", which="model")
+    assert any(not torch.equal(value, flow[name]) for name, value in now.items())
+
+
 def _read(folder: Path) -> Small:
     small = Small(TINY)
     assert checkpoint.load(folder, models={"average": small}) == 3

@@ -9,12 +9,23 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CELLS_X", "CELLS_Y", "FRAME_HEIGHT", "FRAME_WIDTH", "MAPS", "cut_flags", "motion_maps", "token_times"]
+__all__ = [
+    "CELLS_X",
+    "CELLS_Y",
+    "FRAME_HEIGHT",
+    "FRAME_WIDTH",
+    "MAPS",
+    "MOVING",
+    "cut_flags",
+    "motion_maps",
+    "token_times",
+]
 
 FRAME_WIDTH, FRAME_HEIGHT = 96, 56  # pixels
 _CELL = 8  # pixels
 CELLS_X, CELLS_Y = FRAME_WIDTH // _CELL, FRAME_HEIGHT // _CELL
-MAPS = 8
+MAPS, MOVING = 8, 5
+"""Maps of a frame, and how many of them, the first, say what moves; the others say what is there."""
 _RATE = 25  # Hz
 _STILL = 1e-3  # regularises the flow where there is no texture
 
@@ -72,5 +83,5 @@ def motion_maps(frames: npt.NDArray[np.uint8], flags: npt.NDArray[np.float32] | 
     still = [2 * _cells(grey) - 1, 3 * _cells(rgb[..., 0] - rgb[..., 2]), 3 * np.sqrt(xx + yy)]
     maps = np.stack([*moving, *still], axis=1)
     if flags is not None:
-        maps[flags > 0, : len(moving)] = 0
+        maps[flags > 0, :MOVING] = 0
     return maps.astype(np.float16)

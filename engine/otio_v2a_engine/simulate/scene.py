@@ -254,6 +254,7 @@ def make_scene(
     token_rate: float = 25.0,
     source_rate: float | None = None,
     only: Sequence[str] = (),
+    ambience: bool = True,
 ) -> Scene:
     """A scene of `seconds`, a pure function of the generator's state and the bank.
 
@@ -264,6 +265,7 @@ def make_scene(
         token_rate: how many frames a second are looked at; each is the nearest frame of the source.
         source_rate: frames a second of the imagined camera; by default a random common rate.
         only: kinds of effect that happen, in one shot; by default one or two are drawn, with a cut now and then.
+        ambience: whether the AMB stem is made, which takes half of the time; without it that stem is silent.
     """
     n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
     rate = float(rng.choice(_SOURCE_RATES)) if source_rate is None else source_rate
@@ -271,7 +273,10 @@ def make_scene(
     times = np.round(times * rate) / rate
     cuts = tuple(sorted(rng.uniform(1, seconds - 1, size=1))) if not only and rng.random() < 0.15 else ()
     edges = [0.0, *cuts, seconds + 1]
-    ambience, ambience_kind, ambience_caption = _ambience(rng, n_samples, bank)
+    if ambience:
+        air, ambience_kind, ambience_caption = _ambience(rng, n_samples, bank)
+    else:
+        air, ambience_kind, ambience_caption = np.zeros(n_samples, np.float32), "", ""
     frames = np.empty((len(times), HEIGHT, WIDTH, 3), np.uint8)
     parts: list[ScenePart] = []
     captions: list[str] = []
@@ -302,7 +307,7 @@ def make_scene(
     gain = min(1.0, 0.6 / max(float(np.abs(fx).max()), 1e-6))
     return Scene(
         frames=frames,
-        stems={Role.FX: (gain * fx).astype(np.float32), Role.AMB: ambience},
+        stems={Role.FX: (gain * fx).astype(np.float32), Role.AMB: air},
         captions={Role.FX: ", ".join(captions), Role.AMB: ambience_caption},
         events=tuple(sorted((event for part in parts for event in part.events), key=lambda event: event.sample)),
         cuts_s=tuple(float(cut) for cut in cuts),

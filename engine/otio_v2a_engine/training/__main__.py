@@ -1,4 +1,4 @@
-"""The training commands: `python -m otio_v2a_engine.training scenes|vocoder|encoder|flow|export|ear|evaluate --help`.
+"""The training commands: `python -m otio_v2a_engine.training --help` lists them.
 
 Every command resumes where its folder says it stopped. Nothing here is needed to render.
 """
@@ -36,10 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2)
     commands = parser.add_subparsers(dest="command", required=True)
     scenes = commands.add_parser("scenes", help="make shards of scenes")
-    scenes.add_argument("--first", type=int, default=0)
-    scenes.add_argument("--count", type=int, default=80, help="shards of 64 scenes of 8 s")
-    scenes.add_argument("--seed", type=int, default=7)
     scenes.add_argument("--acts", type=int, default=0, help="acts in every scene; 0: drawn, mostly one")
+    sights = commands.add_parser("sights", help="make shards of pictures alone, for the encoder")
+    for command in (scenes, sights):
+        command.add_argument("--first", type=int, default=0)
+        command.add_argument("--count", type=int, default=80, help="shards of 64 scenes of 8 s")
+        command.add_argument("--seed", type=int, default=7)
     trained = {
         "vocoder": "train the vocoder",
         "encoder": "train the picture encoder alone, in the checkpoint of the flow",
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.choices[name].add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
         commands.choices[name].add_argument("--layers", type=int, default=4)
         commands.choices[name].add_argument("--width", type=int, default=256)
+    commands.choices["flow"].add_argument("--keep-encoder", action="store_true", help="leave the encoder as it is")
     export = commands.add_parser("export", help="write the weights file that ships")
     export.add_argument("--to", type=Path, required=True, help="folder of small.safetensors and small.json")
     export.add_argument("--figures", type=Path, help="JSON of an evaluation, put into the note")
@@ -123,6 +126,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "scenes":
         for number in range(args.first, args.first + args.count):
             shards.make_shard(args.runs / "shards", number=number, seed=args.seed, bank=bank, acts=args.acts)
+    elif args.command == "sights":
+        for number in range(args.first, args.first + args.count):
+            shards.make_sights(args.runs / "shards", number=number, seed=args.seed, bank=bank)
     elif args.command == "vocoder":
         run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
         bank = bank.without_held_out()
@@ -135,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             cooldown=args.cooldown,
             drawing=Drawing(tokens=args.tokens),
             rate=args.rate,
+            keep_encoder=args.command == "flow" and args.keep_encoder,
             seed=args.seed,
             model=config,
         )

@@ -5,21 +5,19 @@ because they are not asked for or because they are forbidden; something forbidde
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import PcaCodec, fit_pca
-from otio_v2a_engine.models.flow import EVENT_SLOTS
 from otio_v2a_engine.models.mel import FLOOR
-from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training.pictures import disguised, kind_tokens, onset_slots, softened
 
 __all__ = ["ROLES", "Drawing", "Examples", "load_codec"]
 
@@ -84,26 +82,6 @@ class _Part:
     events: Tensor
 
 
-def _slots(onsets_s: Sequence[float]) -> Tensor:
-    """Onsets as `(200, 4)`, 1 where one begins."""
-    slots = torch.zeros(shards.SCENE_TOKENS * EVENT_SLOTS)
-    index = (torch.tensor(onsets_s) * 100).round().long()
-    slots[index[index < len(slots)]] = 1.0
-    return slots.view(-1, EVENT_SLOTS)
-
-
-def _kinds_at(shard: shards.Shard, scene: int) -> Tensor:
-    """`(200,)`: the kind that begins in each token, -1 where none does or nobody knows which."""
-    marks = torch.full((shards.SCENE_TOKENS,), -1, dtype=torch.int8)
-    names = shard.kinds[scene][:-1]
-    onsets = [part.onsets_s for part in shard.parts[scene]] if scene in shard.parts else [shard.onsets_s[scene]]
-    if len(names) == len(onsets):
-        for name, times in zip(names, onsets, strict=True):
-            tokens = (torch.tensor(times) * 25).long()
-            marks[tokens[tokens < len(marks)]] = EFFECT_NAMES.index(name)
-    return marks
-
-
 class Examples:
     """Shards in memory as latents; `refresh` takes those that appeared."""
 
@@ -138,8 +116,9 @@ class Examples:
             for index, acts in shard.parts.items():
                 coded = self.codec.encode(torch.stack([act.mel for act in acts]).float()).half()
                 words = [act.caption for act in acts]
+                onsets = [onset_slots(act.onsets_s).float() for act in acts]
                 self.parts[len(self) + index] = [
-                    _Part(latents, words[i], " and ".join(words[:i] + words[i + 1 :]), _slots(acts[i].onsets_s))
+                    _Part(latents, words[i], " and ".join(words[:i] + words[i + 1 :]), onsets[i])
                     for i, latents in enumerate(coded)
                 ]
             texts = {text for parts in self.parts.values() for part in parts for text in (part.caption, part.others)}
@@ -149,9 +128,9 @@ class Examples:
                 texts.update(shard.captions[role])
             for text in sorted(texts - self.embeddings.keys()):
                 self.embeddings[text] = encoder.embed([text])[0]
-            self.events += [_slots(onsets_s) for onsets_s in shard.onsets_s]
+            self.events += [onset_slots(onsets_s).float() for onsets_s in shard.onsets_s]
             self.kinds += [set(kinds[:-1]) for kinds in shard.kinds]
-            self.kinds_at += [_kinds_at(shard, scene) for scene in range(len(shard.kinds))]
+            self.kinds_at += [kind_tokens(events) for events in shard.sights.events]
             self.maps += list(shard.maps)
             self.cuts += list(shard.cuts)
             self._known += 1
@@ -209,10 +188,7 @@ class Examples:
         seen = (roles == 0) & sees & ~told & (knows < drawing.told_share + drawing.seen_share)
         # Some that are told their events see another scene's picture: what is told overrules what is seen.
         shown = np.where(told & (rng.random(size) < 0.3), rng.integers(0, len(self), size), scenes)
-        maps = torch.stack([self.maps[i][c] for i, c in zip(shown, cut, strict=True)]).float()
-        if rng.random() < 0.5:  # mirrored picture
-            maps = maps.flip(-1)
-            maps[:, :, 3] *= -1
+        maps = torch.stack([disguised(self.maps[i][c].float(), rng) for i, c in zip(shown, cut, strict=True)])
         see = np.broadcast_to(sees[:, None], (size, n_tokens)).copy()
         for row in np.flatnonzero(told & (rng.random(size) < 0.35)):  # parts hidden, as around an edited event
             for _ in range(int(rng.integers(1, 5))):
@@ -220,10 +196,7 @@ class Examples:
                 see[row, max(0, first) : max(0, first + length)] = False
         events = torch.stack([ask.events[c] for ask, c in zip(asks, cut, strict=True)])
         is_told = torch.from_numpy(told).float()[:, None, None]
-        onsets = torch.stack([self.events[i] for i in scenes])
-        # A frame is up to half a source frame away from its token: the neighbouring 10 ms count half.
-        near = nn.functional.max_pool1d(onsets.flatten(1), 3, stride=1, padding=1).view_as(onsets)
-        onsets = torch.maximum(onsets, 0.5 * near)
+        onsets = softened(torch.stack([self.events[i] for i in scenes]))
         return {
             "maps": maps,
             "cuts": torch.stack([self.cuts[i][c] for i, c in zip(shown, cut, strict=True)]).float(),

@@ -13,6 +13,7 @@ from otio_v2a_engine.models.flow import SEEN, Conditions, FlowConfig, FlowModel,
 from otio_v2a_engine.models.spots import peaks
 from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.examples import ROLES, Drawing, Examples
+from otio_v2a_engine.training.pictures import Pictures
 
 __all__ = ["FlowRun", "Small", "train"]
 
@@ -31,6 +32,7 @@ class FlowRun:
         rate: highest learning rate.
         onset_weight: weight of the picture encoder's own task, to say where the onsets are.
         kind_weight: weight of its other task, to say what begins there.
+        keep_encoder: whether the encoder stays as it is, because it was trained on its own.
         seed: of everything.
         model: sizes.
     """
@@ -42,6 +44,7 @@ class FlowRun:
     rate: float = 1.2e-3
     onset_weight: float = 0.3
     kind_weight: float = 0.05
+    keep_encoder: bool = False
     seed: int = 3
     model: FlowConfig = field(default_factory=FlowConfig)
 
@@ -67,28 +70,33 @@ def _onset_loss(logits: Tensor, onsets: Tensor) -> Tensor:
     return nn.functional.binary_cross_entropy_with_logits(logits.float(), onsets, pos_weight=weight)
 
 
-def _losses(
-    model: Small, batch: dict[str, Tensor], weights: Tensor, run: FlowRun, *, only_encoder: bool
-) -> tuple[Tensor, dict[str, float]]:
-    """The loss of one step and its parts."""
+def _encoder_losses(model: Small, batch: dict[str, Tensor], run: FlowRun) -> tuple[Tensor, dict[str, float]]:
+    """The loss of the encoder's own tasks, to say where the onsets are and what begins there, and its parts."""
     vectors, onset_logits = model.encoder(batch["maps"], batch["cuts"])
-    own = batch["seen_own"]
+    return _own_tasks(model, vectors, onset_logits, batch, run)
+
+
+def _own_tasks(
+    model: Small, vectors: Tensor, onset_logits: Tensor, batch: dict[str, Tensor], run: FlowRun
+) -> tuple[Tensor, dict[str, float]]:
+    """The encoder's loss where it has looked already; rows whose picture is another scene's do not count."""
+    own = batch.get("seen_own", torch.ones(len(vectors), dtype=torch.bool, device=vectors.device))
     onset = _onset_loss(onset_logits[own], batch["onsets"][own])
     begins = own[:, None] & (batch["kinds"] >= 0)
     kind = nn.functional.cross_entropy(
         model.encoder.kinds(vectors[begins]).float(), batch["kinds"][begins], reduction="sum"
     )
     kind = kind / max(1, int(begins.sum()))
-    encoder = run.onset_weight * onset + run.kind_weight * kind
-    parts = {
-        "loss": 0.0,
-        "loss_fx": 0.0,
-        "loss_amb": 0.0,
-        "onset_loss": float(onset.detach()),
-        "kind_loss": float(kind.detach()),
-    }
-    if only_encoder:
-        return encoder, parts
+    parts = {"loss": 0.0, "loss_fx": 0.0, "loss_amb": 0.0}
+    parts |= {"onset_loss": float(onset.detach()), "kind_loss": float(kind.detach())}
+    return run.onset_weight * onset + run.kind_weight * kind, parts
+
+
+def _losses(model: Small, batch: dict[str, Tensor], weights: Tensor, run: FlowRun) -> tuple[Tensor, dict[str, float]]:
+    """The loss of one step of flow and encoder, and its parts."""
+    with torch.set_grad_enabled(not run.keep_encoder):
+        vectors, onset_logits = model.encoder(batch["maps"], batch["cuts"])
+        encoder, parts = _own_tasks(model, vectors, onset_logits, batch, run)
     t = batch["t"][:, None, None]
     x = (1 - t) * batch["x0"] + t * batch["x1"]
     whole = (batch["role"] == ROLES.index(Role.AMB))[:, None, None]  # a background sees its window as a whole
@@ -121,8 +129,8 @@ def train(
 ) -> Small:
     """Train for at most `minutes`, or to step `run.steps` (or `until`); returns the averaged model.
 
-    `only_encoder` trains the picture encoder on its own task, four times as many samples a second; its steps
-    count, and the flow goes on from the same checkpoint.
+    `only_encoder` trains the picture encoder on its own tasks, also with shards that have no sound; its steps count,
+    and the flow goes on from the same checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(asdict(run), indent=1))
@@ -132,9 +140,12 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=0.01)
     models = {"model": model, "average": average}
     step = checkpoint.load(folder, models=models, optimizer=optimizer)
-    data = Examples(shard_folder, folder)
+    pictures, examples = Pictures(shard_folder), Examples(shard_folder, folder)
+    data: Pictures | Examples = pictures if only_encoder else examples
     data.refresh()
-    weights = data.codec.loss_weights.to(device)
+    weights = examples.codec.loss_weights.to(device)
+    average.eval()
+    model.encoder.train(not run.keep_encoder)
     started = saved = refreshed = time.monotonic()
     sums: dict[str, float] = {}
     samples = 0
@@ -142,15 +153,20 @@ def train(
     while step < last and time.monotonic() - started < minutes * 60:
         for group in optimizer.param_groups:
             group["lr"] = _rate(run, step)
-        batch = {name: tensor.to(device) for name, tensor in data.batch(run.drawing, seed=run.seed, step=step).items()}
+        if only_encoder:
+            batch = pictures.batch(tokens=run.drawing.tokens, seed=run.seed, step=step)
+        else:
+            batch = examples.batch(run.drawing, seed=run.seed, step=step)
+        batch = {name: tensor.to(device) for name, tensor in batch.items()}
+        torch.manual_seed(run.seed * 1_000_003 + step)  # what is dropped depends on the step alone, too
         with torch.autocast(device, torch.bfloat16):
-            loss, parts = _losses(model, batch, weights, run, only_encoder=only_encoder)
+            loss, parts = _encoder_losses(model, batch, run) if only_encoder else _losses(model, batch, weights, run)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
-        samples += len(batch["x1"])
+        samples += len(batch["maps"])
         checkpoint.update_average(average, model, step=step)
         for name, value in (parts | {"n": 1.0}).items():
             sums[name] = sums.get(name, 0.0) + value

@@ -1,15 +1,17 @@
 """Scenes as files: motion maps, log-mel stems, captions and true onsets, so that training never waits for drawing.
 
-A shard is a pure function of (seed, number) and the recordings; a shard that exists is not made again.
+A shard is a pure function of (seed, number) and the recordings; a shard that exists is not made again. Shards of
+sights hold what the picture encoder learns from and no sound, and are made in half of the time.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,15 +29,36 @@ __all__ = [
     "SCENE_TOKENS",
     "Part",
     "Shard",
+    "Sights",
     "held_out_scenes",
     "make_shard",
+    "make_sights",
     "paths",
     "read_shard",
+    "read_sights",
+    "sight_paths",
 ]
 
 SCENE_TOKENS = 200  # 8 s at 25 Hz
 SCENES_PER_SHARD = 64
 HELD_OUT_SEED = 999_999
+_SIGHTS = 1  # keeps the seeds of sights apart from those of scenes with sound
+_TWO_ACTS = 0.25  # share of sights in which two acts happen
+
+
+@dataclass(frozen=True)
+class Sights:
+    """What is seen of `N` scenes, and what begins when.
+
+    Attributes:
+        maps: `(N, 200, 8, 7, 12)` float16 motion maps.
+        cuts: `(N, 200)` float16, 1 at flagged cuts.
+        events: N lists of the onsets in seconds, each with its kind; None where nobody knows which.
+    """
+
+    maps: Tensor
+    cuts: Tensor
+    events: list[list[tuple[float, str | None]]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +92,16 @@ class Shard:
     kinds: list[list[str]]
     parts: dict[int, list[Part]] = field(default_factory=dict)
 
+    @property
+    def sights(self) -> Sights:
+        """Its pictures. Of several acts whose sounds were not kept apart nobody knows which begins when."""
+        events: list[list[tuple[float, str | None]]] = []
+        for scene, names in enumerate(self.kinds):
+            onsets = [part.onsets_s for part in self.parts[scene]] if scene in self.parts else [self.onsets_s[scene]]
+            known = names[:-1] if len(names) - 1 == len(onsets) else [None] * len(onsets)
+            events.append(sorted((time, name) for name, times in zip(known, onsets, strict=True) for time in times))
+        return Sights(self.maps, self.cuts, events)
+
 
 def paths(folder: Path) -> list[Path]:
     """The shards of a folder, in order."""
@@ -91,9 +124,8 @@ def make_shard(folder: Path, *, number: int, seed: int, bank: Bank, acts: int = 
         rng = checkpoint.rng_for(seed, number, index)
         only = draw_kinds(rng, bank, count=acts)
         scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only)
-        flagged = scene.cuts_s if rng.random() < 0.8 else ()  # shot finders miss some
-        flags = cut_flags(flagged, SCENE_TOKENS)
-        maps.append(motion_maps(scene.frames, flags))
+        seen, flags = _looked_at(scene, rng)
+        maps.append(seen)
         cuts.append(flags.astype(np.float16))
         for role in (Role.FX, Role.AMB):
             mels[role].append(log_mel(scene.stems[role]).astype(np.float16))
@@ -108,13 +140,59 @@ def make_shard(folder: Path, *, number: int, seed: int, bank: Bank, acts: int = 
     tensors |= {f"mel/{role.value}": np.stack(values) for role, values in mels.items()}
     if part_mels:
         tensors["mel/parts"] = np.stack(part_mels)
+    _write(path, tensors, notes)
+    return path
+
+
+def _write(path: Path, tensors: Mapping[str, npt.NDArray[np.generic]], notes: Mapping[str, object]) -> None:
+    """The shard, its note before it, each beside and renamed."""
     note = path.with_suffix(".json.partial")
     note.write_text(json.dumps(notes))
     os.replace(note, path.with_suffix(".json"))
     partial = path.with_suffix(".partial")
     save_file({name: torch.from_numpy(values) for name, values in tensors.items()}, partial)
     os.replace(partial, path)
+
+
+def _looked_at(scene: Scene, rng: np.random.Generator) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]:
+    """Motion maps and cut flags of a scene; shot finders miss some cuts."""
+    flags = cut_flags(scene.cuts_s if rng.random() < 0.8 else (), SCENE_TOKENS)
+    return motion_maps(scene.frames, flags), flags
+
+
+def sight_paths(folder: Path) -> list[Path]:
+    """The shards of sights of a folder, in order."""
+    return sorted(folder.glob("sights-*.safetensors"))
+
+
+def make_sights(folder: Path, *, number: int, seed: int, bank: Bank) -> Path:
+    """Make shard `number` of sights unless it is there; a crash leaves no half shard."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"sights-{number:05d}.safetensors"
+    if path.exists() and path.with_suffix(".json").exists():
+        return path
+    maps, cuts, events = [], [], []
+    for index in range(SCENES_PER_SHARD):
+        rng = checkpoint.rng_for(seed, _SIGHTS, number, index)
+        acts = int(rng.random() < _TWO_ACTS) * 2
+        only = draw_kinds(rng, bank, count=acts)
+        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, ambience=False)
+        seen, flags = _looked_at(scene, rng)
+        maps.append(seen)
+        cuts.append(flags.astype(np.float16))
+        events.append([(event.sample / 48000, event.kind) for event in scene.events])
+    _write(path, {"maps": np.stack(maps), "cuts": np.stack(cuts)}, {"events": events})
     return path
+
+
+def read_sights(path: Path) -> Sights:
+    """Read a shard's pictures: one of sights, or one with sound."""
+    tensors = load_file(path)
+    notes = json.loads(path.with_suffix(".json").read_text())
+    if "events" in notes:
+        events = [[(float(onset_s), kind) for onset_s, kind in scene] for scene in notes["events"]]
+        return Sights(tensors["maps"], tensors["cuts"], events)
+    return read_shard(path).sights
 
 
 def read_shard(path: Path) -> Shard:
