@@ -5,19 +5,20 @@ Knows leaves, media and markers; knows no tree.
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import blake2b
+from itertools import chain, groupby, pairwise
 from math import ceil, floor
-from operator import itemgetter
+from operator import itemgetter, sub
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from otio_v2a.guard import ANYTHING, Content
+from otio_v2a.leaves import NO_DISSOLVE, Leaf, LevelMarker
 from otio_v2a.mapping import Frames, TimeMap
 from otio_v2a.references import Clock, Located, Locator, Unusable
 from otio_v2a.spans import ClipSpan, MediaFile, Outlines, Skipped, SpanMarker, Spans
 from otio_v2a.visibility import Cover
-from otio_v2a.walk import NO_DISSOLVE, Leaf, LevelMarker
 
 __all__ = ["Assembly", "clip_ids"]
 
@@ -58,23 +59,10 @@ class _Usual(NamedTuple):
     end: int
 
 
-class _Seen(NamedTuple):
-    """A stretch of the record that shows a clip: what its span is made of.
-
-    `order` is the clip's place in the walk, `part` counts its stretches when there are several, `start` is what its
-    source ranges call its media's first frame.
-    """
-
-    first: int
-    last: int
-    order: int
-    part: int
-    media: MediaFile
-    start: Frames
-
-
-# Of all values, in their order: a named tuple that counts them takes three times as long.
-_new_seen = partial(tuple.__new__, _Seen)
+_Seen = tuple[int, int, int, int, MediaFile, Frames]
+"""A stretch of the record that shows a clip, what its span is made of: first frame, frame after the last, the clip's
+place in the walk, the stretch's number when the clip has several (else 0), its media, and what its source ranges call
+the media's first frame. A bare tuple, because a cut has one per clip and named ones take three times as long."""
 
 
 class Assembly:
@@ -103,12 +91,14 @@ class Assembly:
         """Fill `spans`, `skipped` and `notes`. Leaves come lower layer first."""
         cover = None if self._all_tracks or len({leaf.layer for leaf in leaves}) < 2 else Cover()
         usual: dict[tuple[str, tuple[int, int]], _Usual] = {}
+        titles = _Titles(leaves)
         seen: list[_Seen] = []
         skipped: dict[int, Skipped] = {}
         notes: dict[int, str] = {}
+        start: Frames
         for order in _from_the_top(leaves):
             leaf = leaves[order]
-            _, _, url, _, _, first, last, _, source, source_length, reason, _, _, available, _ = leaf
+            _, _, url, _, _, first, last, _, _, _, source, source_length, reason, _, _, available, _ = leaf
             found = usual.get((url, available)) if available is not None else None
             if (
                 found is not None
@@ -116,36 +106,35 @@ class Assembly:
                 and not reason
                 and source < found[2]
                 and source + source_length > found[1]
-                and (cover is None or cover.add_free(first, last, order))
             ):
-                seen.append(_new_seen((first, last, order, 0, found[0], found[1])))
+                media, start, _ = found
+                note = ""
+            else:
+                try:
+                    media, start, note, found = self._found(leaf)
+                except Unusable as error:
+                    skipped[order] = Skipped(_name(leaf), leaf.track, str(error))
+                    continue
+                if available is not None and found is not None:
+                    usual[url, available] = found
+            if cover is None or cover.add_free(first, last, order):
+                seen.append((first, last, order, 0, media, start))
+                if note:
+                    notes[order] = f"{_title(leaf)} {note}"
                 continue
-            try:
-                if leaf.reason:
-                    raise Unusable(leaf.reason)
-                if first >= last:
-                    raise Unusable("it is trimmed away: the cut shows no frame of it")
-                located = self._locator.locate(leaf.clip, leaf.url, available=available)
-                start = self._media_start(leaf, located)
-                if located.media.sequence_first is not None:
-                    self._check_images(leaf, located.media, start)
-                parts = [(first, last)]
-                if cover is not None:
-                    parts, above = cover.add(first, last, order)
-                    if above:
-                        notes[order] = _hidden(leaf, parts, [leaves[other] for other in above])
-            except Unusable as error:
-                skipped[order] = Skipped(_name(leaf), leaf.track, str(error))
+            parts, above = cover.add(first, last, order)
+            if not parts:
+                reason = f"it is hidden beneath {titles.of(above)}; read all tracks to score it as well"
+                skipped[order] = Skipped(_name(leaf), leaf.track, reason)
                 continue
-            if located.note:
-                notes[order] = "; ".join(filter(None, [f"{_title(leaf)} {located.note}", notes.get(order)]))
-            elif available is not None and (found := _usual(located)) is not None:
-                usual[leaf.url, available] = found
-            if len(parts) == 1:
-                seen.append(_Seen(*parts[0], order, 0, located.media, start))
-                continue
+            if above:
+                hidden = last - first - sum(end - begin for begin, end in parts)
+                words = f"{hidden} of its {last - first} frames are hidden beneath {titles.of(above)}"
+                notes[order] = f"{_title(leaf)}: {words} and not scored"
+            if note:
+                notes[order] = "; ".join(filter(None, [f"{_title(leaf)} {note}", notes.get(order)]))
             for part, (begin, end) in enumerate(parts, start=1):
-                seen.append(_Seen(begin, end, order, part, located.media, start))
+                seen.append((begin, end, order, part if len(parts) > 1 else 0, media, start))
         # Two sorts by whole numbers cost half of one by pairs.
         seen.sort(key=itemgetter(2))
         seen.sort(key=itemgetter(0))
@@ -155,24 +144,33 @@ class Assembly:
         self.skipped = tuple(skipped[order] for order in sorted(skipped))
         self.notes = tuple(notes[order] for order in sorted(notes))
 
+    def _found(self, leaf: Leaf) -> tuple[MediaFile, Frames, str, _Usual | None]:
+        """A clip's media, what its source ranges call their first frame, what to note about them, and what the next
+        clip of the same reference finds. Raises Unusable."""
+        if leaf.reason:
+            raise Unusable(leaf.reason)
+        if leaf.first >= leaf.last:
+            raise Unusable("it is trimmed away: the cut shows no frame of it")
+        located = self._locator.locate(leaf.clip, leaf.url, available=leaf.available)
+        media = located.media
+        start = self._media_start(leaf, located)
+        if media.sequence_first is not None:
+            self._check_images(leaf, media, start)
+        return media, start, located.note, None if located.note else _usual(located)
+
     def _spans(self) -> Spans:
-        if self._content.own_metadata or self._content.markers:
+        seen, leaves = self._seen, self._leaves
+        if self._content.own_metadata or self._content.markers or not seen:
             # Which clips have wishes is a question to each, and OTIO's objects are asked here only.
-            return Spans.of([self._named(number) for number in range(len(self._seen))])
-        media: list[MediaFile] = []
-        begins: list[int] = []
-        lengths: list[int] = []
+            return Spans.of([self._named(number) for number in range(len(seen))])
+        begins, ends, orders, _, media, starts = zip(*seen, strict=True)
         sources: list[int] = []
-        leaves = self._leaves
-        for first, last, order, _, file, start in self._seen:
+        for begin, order, start in zip(begins, orders, starts, strict=True):
             leaf = leaves[order]
-            offset, speed, lean = leaf.map
-            source = offset + first - start
-            is_plain = speed == 1 and lean > 0 and leaf.dissolve == NO_DISSOLVE
-            media.append(file)
-            begins.append(first)
-            lengths.append(last - first)
-            sources.append(source if is_plain and type(source) is int else -1)
+            source = leaf.offset + begin - start
+            is_plain = leaf.speed == 1 and leaf.lean > 0 and leaf.dissolve == NO_DISSOLVE and type(source) is int
+            sources.append(source if is_plain else -1)
+        lengths = list(map(sub, ends, begins))
         outlines = Outlines(rate=self._clock.rate, media=media, begins=begins, lengths=lengths, sources=sources)
         return Spans(outlines, self._named, sketch=self._span)
 
@@ -181,9 +179,9 @@ class Assembly:
         return clip_ids(self._leaves)
 
     def _named(self, number: int) -> ClipSpan:
-        seen = self._seen[number]
-        clip_id = self._ids[seen.order]
-        return self._span(number, clip_id=f"{clip_id}-{seen.part}" if seen.part else clip_id)
+        _, _, order, part, _, _ = self._seen[number]
+        clip_id = self._ids[order]
+        return self._span(number, clip_id=f"{clip_id}-{part}" if part else clip_id)
 
     def _span(self, number: int, *, clip_id: str = "") -> ClipSpan:
         first, last, order, _, media, start = self._seen[number]
@@ -296,23 +294,26 @@ def _usual(located: Located) -> _Usual | None:
 
 def _from_the_top(leaves: Sequence[Leaf]) -> Iterator[int]:
     """Upper layers first, and each layer from its start, so that most of it is appended to what is covered."""
-    end = len(leaves)
-    while end:
-        start = end - 1
-        while start and leaves[start - 1].layer == leaves[start].layer:
-            start -= 1
-        yield from range(start, end)
-        end = start
+    borders = [0]
+    for _, layer in groupby([leaf.layer for leaf in leaves]):
+        borders.append(borders[-1] + sum(1 for _ in layer))
+    return chain.from_iterable(range(start, end) for start, end in reversed(list(pairwise(borders))))
 
 
-def _hidden(leaf: Leaf, parts: Sequence[tuple[int, int]], above: Sequence[Leaf]) -> str:
-    """Words for a clip that is partly hidden. Raises Unusable when nothing of it is left."""
-    names = ", ".join(dict.fromkeys(f"{_name(other)!r} on {other.track!r}" for other in above))
-    if not parts:
-        raise Unusable(f"it is hidden beneath {names}; read all tracks to score it as well")
-    length = leaf.last - leaf.first
-    hidden = length - sum(end - start for start, end in parts)
-    return f"{_title(leaf)}: {hidden} of its {length} frames are hidden beneath {names} and not scored"
+class _Titles(dict[int, str]):
+    """Words for clips by their places in the walk; each is worded once, however many clips it hides."""
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self._leaves = leaves
+
+    def __missing__(self, order: int) -> str:
+        leaf = self._leaves[order]
+        words = self[order] = f"{_name(leaf)!r} on {leaf.track!r}"
+        return words
+
+    def of(self, orders: Sequence[int]) -> str:
+        """Words for several."""
+        return ", ".join(dict.fromkeys([self[order] for order in orders]))
 
 
 def _record_range(

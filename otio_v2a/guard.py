@@ -59,9 +59,11 @@ _VALUE_MEMBERS: dict[str, tuple[str, ...]] = {
     "Color": (),
 }
 """OTIO's value types and the members in which they hold one another."""
-_BLANKS_AND_DIGITS = b" \t\r\n0123456789.+-eE"
+_UNREAD = b" \t\r\n0123456789.+-eE:,ao"
+"""Bytes that nothing here depends on: blanks, what numbers are made of, what parts the members of objects, and two
+frequent letters without which the names below are still unlike all others. None follows a backslash in JSON."""
 _PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
-    text.translate(None, _BLANKS_AND_DIGITS)
+    text.translate(None, _UNREAD)
     for text in (
         b'{"OTIO_SCHEMA":"RationalTime.1","rate":24.0,"value":1.0}',
         b'{"OTIO_SCHEMA":"TimeRange.1","duration":*,"start_time":*}',
@@ -69,10 +71,10 @@ _PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
     )
 )
 _PLAIN_RANGE = _PLAIN_RANGE.replace(b"*", _PLAIN_TIME)
-_TIME_NAME, _RANGE_NAME = (text.translate(None, _BLANKS_AND_DIGITS) for text in (b'"RationalTime.', b'"TimeRange.'))
+_TIME_NAME, _RANGE_NAME = (text.translate(None, _UNREAD) for text in (b'"RationalTime.', b'"TimeRange.'))
 _OWN_NAME, _EFFECTS, _NO_EFFECTS, _MARKERS, _NO_MARKERS = (
-    text.translate(None, _BLANKS_AND_DIGITS)
-    for text in (b"otio_v2a", b'"effects":', b'"effects":[]', b'"markers":', b'"markers":[]')
+    text.translate(None, _UNREAD)
+    for text in (b'"otio_v2a"', b'"effects"', b'"effects":[]', b'"markers"', b'"markers":[]')
 )
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 _STEP = np.zeros(256, dtype=np.int8)
@@ -143,18 +145,19 @@ def check_file(path: Path) -> Content:
 
 
 def _compact(blocks: Iterable[bytes], *, name: Path) -> bytes:
-    """The text without its blanks and digits, and with most of its ranges as `*`: OTIO indents by four, most of a cut
-    is one of them, and neither changes what is checked here."""
+    """The text without `_UNREAD`, and with most of its ranges as `*`: OTIO indents by four, most of a cut is one of
+    them, and neither changes what is checked here."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     parts = []
     is_ascii = True
     try:
         for block in blocks:
-            is_ascii = is_ascii and block.isascii()
+            part = block.translate(None, _UNREAD)
+            is_ascii = is_ascii and part.isascii()
             if not is_ascii:
                 decoder.decode(block)
             # While the block is in the processor's cache; a range that a block's border cuts stays.
-            parts.append(block.translate(None, _BLANKS_AND_DIGITS).replace(_PLAIN_RANGE, b"*"))
+            parts.append(part.replace(_PLAIN_RANGE, b"*"))
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise CutError(f"{name}: is not UTF-8 text, so no OpenTimelineIO file; export it again") from error
@@ -165,14 +168,14 @@ def _check(compact: bytes, text: Callable[[], bytes], *, name: Path) -> Content:
     rest = _without_plain_values(compact)
     # A range holds a time: two levels went with them. Counting those is only worth it near the limit.
     if rest is None or json_depth(rest) + 2 > MAX_DEPTH:
-        depth = json_depth(text().translate(None, _BLANKS_AND_DIGITS))
+        depth = json_depth(text().translate(None, _UNREAD))
         if depth > MAX_DEPTH:
             raise CutError(
                 f"{name}: objects are nested {depth} levels deep, {MAX_DEPTH} are allowed; "
                 "no editor writes such a file: export it again"
             )
     if rest is not None:
-        rest = rest.replace(_NO_EFFECTS + b"," + _NO_MARKERS, b"")
+        rest = rest.replace(_NO_EFFECTS + _NO_MARKERS, b"")
         return Content(
             own_metadata=_OWN_NAME in rest,
             effects=_EFFECTS in rest and rest.count(_EFFECTS) != rest.count(_NO_EFFECTS),
@@ -207,7 +210,7 @@ def json_depth(data: bytes) -> int:
 def _without_plain_values(compact: bytes) -> bytes | None:
     """The text without its times and ranges, when all are spelled as OTIO spells them, with nothing else inside.
 
-    Takes the text without blanks and digits. Looking for bytes is ten times faster than parsing; anything unusual,
+    Takes the text without `_UNREAD`. Looking for bytes is ten times faster than parsing; anything unusual,
     like an escape that may spell a schema's name, answers None.
     """
     if b"\\" in compact and b"\\u" in compact.replace(b"\\\\", b""):

@@ -189,10 +189,10 @@ def plan(
             span = look(number)
             reasons = filter(None, work.refusals)
             skipped += [Skipped(clip=span.name, track=span.track, reason=reason) for reason in reasons]
-        if isinstance(identity, MediaError):
-            span = look(number)
-            skipped.append(Skipped(clip=span.name, track=span.track, reason=str(identity)))
         if not isinstance(identity, MediaIdentity):
+            if identity is not None:
+                span = look(number)
+                skipped.append(Skipped(clip=span.name, track=span.track, reason=str(identity)))
             continue
         if shots is not None and spans[number].clip_id not in found:
             found[spans[number].clip_id] = shots(spans[number])
@@ -290,7 +290,7 @@ class _Planner:
         self._options = options
         self._infos = _engines(options, roles=roles)
         self._versions = {info.name: version_of(info) for info in self._infos.values()}
-        self._identities: dict[MediaFile, MediaIdentity | MediaError] = {}
+        self._identities: dict[MediaFile | str, MediaIdentity | MediaError] = {}
         # By object, for what thousands of clips share: hashing the fields costs more than all else here.
         self._works: dict[int, tuple[tuple[Ask, ...], _Work]] = {}
         self._media: dict[int, tuple[MediaFile, MediaIdentity | MediaError]] = {}
@@ -315,9 +315,10 @@ class _Planner:
         """The identity of a media file; each is looked at once."""
         known = self._media.get(id(media))
         if known is None:
-            identity = self._identities.get(media)
+            key = media if media.is_sequence else media.path
+            identity = self._identities.get(key)
             if identity is None:
-                identity = self._identities[media] = identify(media)
+                identity = self._identities[key] = identify(media)
             known = self._media[id(media)] = media, identity
         return known[1]
 
@@ -330,9 +331,10 @@ class _Planner:
             np.array(frames, dtype=np.float64) * times / by
             for frames in (outlines.begins, outlines.lengths, outlines.sources)
         )
-        files = {id(file): file.duration_s for file in outlines.media}
-        ends = {key: nan if end_s is None else _float(end_s) for key, end_s in files.items()}
-        end = np.array([ends[id(file)] for file in outlines.media])
+        keys = list(map(id, outlines.media))
+        files = dict(zip(keys, outlines.media, strict=True))
+        ends = {key: nan if file.duration_s is None else _float(file.duration_s) for key, file in files.items()}
+        end = np.array([ends[key] for key in keys])
         before = np.minimum(begin, handle)
         is_far = (source - before > _NEAR_S) & (source + (length + handle) < end - _NEAR_S)
         is_far &= (self._short_s < length) & (length < LONGEST_SPAN_S / 2)

@@ -29,6 +29,7 @@ __all__ = [
     "places",
     "probe",
     "resolve",
+    "resolve_text",
     "spellings",
     "split_pattern",
 ]
@@ -125,14 +126,19 @@ def resolve(url_or_path: str, *, base: Path, roots: Sequence[Path] = ()) -> Path
     Raises:
         MediaError: it is not a local file, does not exist (naming what was tried) or lies outside of `roots`.
     """
+    return Path(resolve_text(url_or_path, base=str(base.absolute()), roots=roots))
+
+
+def resolve_text(url_or_path: str, *, base: str, roots: Sequence[Path] = ()) -> str:
+    """`resolve` without a Path, which costs more than looking for the file; `base` is absolute. Raises MediaError."""
     tried = []
     for spelling in spellings(url_or_path):
-        for place in places(spelling, base=str(base.absolute())):
+        for place in places(spelling, base=base):
             tried.append(place)
-            path = Path(place)
-            if _is_file(path):
-                _check_roots(path, roots)
-                return path
+            if os.path.isfile(place):
+                if roots:
+                    _check_roots(Path(place), roots)
+                return place
     if not tried:
         raise MediaError(f"{url_or_path}: is a path of another system; copy the media here and relink the clip")
     raise MediaError(f"{url_or_path}: no such file (tried {', '.join(_unique(tried))}); relink the clip")
@@ -267,13 +273,6 @@ def _duration(container: object, stream: object, rate: Fraction | None) -> Fract
     if seconds is None or seconds <= 0:
         return None
     return max(round(seconds * rate), 1) / rate if rate else seconds
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _check_roots(path: Path, roots: Sequence[Path]) -> None:

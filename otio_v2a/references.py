@@ -15,16 +15,16 @@ import opentimelineio as otio
 
 from otio_v2a.errors import MediaError
 from otio_v2a.mapping import Frames, tidy
-from otio_v2a.media import SOUND_SUFFIXES, find_sequence, probe, resolve
+from otio_v2a.media import SOUND_SUFFIXES, find_sequence, probe, resolve_text
 from otio_v2a.spans import MediaFile
 from otio_v2a_engine.lengths import nearest_rate
 
-__all__ = ["Clock", "Located", "Locator", "Unusable", "declared_by", "rate_of", "url_of"]
+__all__ = ["FARTHEST", "Clock", "Located", "Locator", "Unusable", "rate_of", "url_of"]
 
 _External = otio.schema.ExternalReference
 _Images = otio.schema.ImageSequenceReference
 _FLOAT_NOISE = 1e-5
-_FARTHEST = 10**12
+FARTHEST = 10**12
 """Largest value of a time: more frames than any cut has."""
 
 
@@ -44,12 +44,16 @@ def rate_of(rate: float) -> Fraction:
 
 
 class Clock:
-    """OTIO times as frames of the timeline's rate: ints on its grid, exact Fractions off it."""
+    """OTIO times as frames of the timeline's rate: ints on its grid, exact Fractions off it.
+
+    Attributes:
+        rate: the timeline's, in frames per second.
+        on_grid: of the spelled rates that were met, whether each is the timeline's.
+    """
 
     def __init__(self, rate: Fraction) -> None:
-        """`rate` is the timeline's, in frames per second."""
         self.rate = rate
-        self._on_grid: dict[float, bool] = {}
+        self.on_grid: dict[float, bool] = {}
         self._seconds: dict[Frames, Fraction] = {}
         self._rate_terms = rate.denominator, rate.numerator
 
@@ -58,34 +62,19 @@ class Clock:
         value: float = time.value
         rate: float = time.rate
         try:
-            if self._on_grid[rate]:
+            if self.on_grid[rate]:
                 whole = int(value)
-                if whole == value and -_FARTHEST < whole < _FARTHEST:
+                if whole == value and -FARTHEST < whole < FARTHEST:
                     return whole
         except KeyError:
-            self._on_grid[rate] = rate_of(rate) == self.rate
+            self.on_grid[rate] = rate_of(rate) == self.rate
         except (ValueError, OverflowError):
             pass  # not finite: worded below
-        if not isfinite(value) or abs(value) > _FARTHEST:
+        if not isfinite(value) or abs(value) > FARTHEST:
             raise Unusable(f"a time has the value {value:g}; repair the clip's range and export again")
         nearest = round(value)
         exact = nearest if abs(value - nearest) < _FLOAT_NOISE else Fraction(value).limit_denominator(10**7)
         return tidy(exact * self.rate / rate_of(rate))
-
-    def whole(self, time_range: otio.opentime.TimeRange) -> tuple[int, int] | None:
-        """Start and length as `frames` gives them, when both are whole and at one rate that was met before; else None.
-
-        Nearly all ranges of a long cut are.
-        """
-        time = time_range.duration
-        rate, length = time.rate, time.value
-        time = time_range.start_time
-        if time.rate != rate or not self._on_grid.get(rate):
-            return None
-        first = time.value
-        if first.is_integer() and length.is_integer() and -_FARTHEST < first < _FARTHEST and length < _FARTHEST:
-            return int(first), int(length)
-        return None
 
     def seconds(self, frames: Frames) -> Fraction:
         """Exact seconds of a position or length in frames."""
@@ -126,13 +115,6 @@ def url_of(reference: otio.core.MediaReference | None) -> str:
     return ""
 
 
-def declared_by(reference: otio.core.MediaReference | None) -> tuple[str, otio.opentime.TimeRange | None]:
-    """`url_of` a reference and, when both together tell all that it says, the range that it gives its file."""
-    if reference is not None and type(reference) is _External:
-        return reference.target_url or "", reference.available_range
-    return url_of(reference), None
-
-
 class Locator:
     """Finds pictures for one cut; remembers every answer."""
 
@@ -145,6 +127,7 @@ class Locator:
         """
         self._clock = clock
         self._base = base
+        self._base_text = str(base.absolute())
         self._roots = tuple(roots)
         self._known = dict(known or {})
         self._paths: dict[str, str | Unusable] = {}
@@ -157,8 +140,8 @@ class Locator:
     def locate(self, clip: otio.schema.Clip, url: str, *, available: tuple[int, int] | None = None) -> Located:
         """The picture of a clip: its active reference, else its first readable one.
 
-        `url` is that reference's `url_of`, `available` its range as `Clock.whole` gives it: with it, a reference is
-        asked once for all clips that say the same.
+        `url` is that reference's `url_of`, `available` its range in whole frames of the timeline's rate: with it, all
+        clips that say the same share one answer.
 
         Raises:
             Unusable: no reference has a readable picture.
@@ -167,9 +150,9 @@ class Locator:
         if located is not None:
             return located
         try:
-            located = self._locate(clip.media_reference)
-            if available is not None:
-                self._on_grid[url, available] = located
+            if available is None:
+                return self._locate(clip.media_reference)
+            located = self._on_grid[url, available] = self._declared_on_grid(url, *available)
             return located
         except Unusable as error:
             reason = error
@@ -238,6 +221,13 @@ class Locator:
             self._located[key] = located
         return located
 
+    def _declared_on_grid(self, url: str, start: int, length: int) -> Located:
+        """As `_external`, of a range in whole frames of the timeline's rate."""
+        media = self._known.get(url)
+        if media is None:
+            media = self._described(self._path(url), self._clock.seconds(length), self._clock.rate)
+        return Located(media, start, self._length(media))
+
     def _located_by_file(self, media: MediaFile) -> Located:
         return Located(media, None, self._length(media))
 
@@ -254,12 +244,12 @@ class Locator:
 
     def _find(self, url: str) -> str | Unusable:
         try:
-            path = resolve(url, base=self._base, roots=self._roots)
+            path = resolve_text(url, base=self._base_text, roots=self._roots)
         except MediaError as error:
             return Unusable(str(error))
-        if path.suffix.lower() in SOUND_SUFFIXES:
+        if path[path.rfind(".") :].lower() in SOUND_SUFFIXES and Path(path).suffix:
             return Unusable(f"{path} is a sound file, there is no picture")
-        return str(path)
+        return path
 
     def _probe(self, path: str) -> MediaFile:
         known = self._probed.get(path)
@@ -274,11 +264,12 @@ class Locator:
         return known
 
     def _declared(self, path: str, duration: otio.opentime.RationalTime) -> MediaFile:
+        return self._described(path, self._clock.seconds(self._clock.frames(duration)), rate_of(duration.rate))
+
+    def _described(self, path: str, length_s: Fraction, rate: Fraction) -> MediaFile:
         """The file as its reference describes it; asked itself only for what that leaves open."""
-        length_s = self._clock.seconds(self._clock.frames(duration))
         if length_s.numerator <= 0:
             return self._probe(path)
-        rate = rate_of(duration.rate)
         if not rate.denominator <= rate.numerator <= 240 * rate.denominator:  # comparing Fractions is slow
             # A range in samples or milliseconds does not say how many frames a second has.
             return replace(self._probe(path), duration_s=length_s)

@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
-from itertools import count
+from itertools import count, repeat
 from math import isfinite
-from typing import Any, NamedTuple
+from operator import sub
+from typing import Any
 
 import opentimelineio as otio
 
 from otio_v2a.dialects import RetimeRule, is_generated
 from otio_v2a.guard import ANYTHING, Content
+from otio_v2a.leaves import NO_DISSOLVE, Leaf, LevelMarker
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
-from otio_v2a.references import Clock, Unusable, declared_by, url_of
+from otio_v2a.references import Clock, Unusable, url_of
+from otio_v2a.runs import Columns, Run, columns, pieces
 
-__all__ = ["NO_DISSOLVE", "Leaf", "LevelMarker", "Walker"]
+__all__ = ["Leaf", "Walker"]
 
 _Clip = otio.schema.Clip
 _Gap = otio.schema.Gap
@@ -31,59 +34,8 @@ _VIDEO = otio.schema.TrackKind.Video
 
 FOREVER = 1 << 60
 """A record frame after every other."""
-NO_DISSOLVE: tuple[Frames, Frames] = (0, 0)
-"""What transitions show of a clip that has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class LevelMarker:
-    """A marker and the map of the level it stands on."""
-
-    marker: otio.schema.Marker
-    map: TimeMap
-
-
-class Leaf(NamedTuple):
-    """A clip where the walk found it (a tuple, because a cut has one per clip).
-
-    Attributes:
-        clip: the OTIO clip.
-        name: the clip's name, maybe empty.
-        url: what its active media reference calls its file.
-        available: start and length of all its media, when that reference was asked and says them in whole frames.
-        track: names of the tracks and stacks above it.
-        number: 1-based among the clips of its track.
-        first: first record frame that may show it.
-        last: the frame after the last one; not above `first` when it is trimmed away.
-        map: its source time against record frames, before the media's own start is subtracted.
-        source: its first source frame, in its own source time.
-        source_length: how much source it plays.
-        reason: why it cannot be used, or "".
-        layer: equal for the clips of one track, which never overlap; unlike any other for a clip right in a stack.
-        markers: of the levels above it.
-        dissolve: frames that a transition shows it before and after its range.
-    """
-
-    clip: otio.schema.Clip
-    name: str
-    url: str
-    track: str
-    number: int
-    first: int = 0
-    last: int = 0
-    map: TimeMap = IDENTITY
-    source: Frames = 0
-    source_length: Frames = 0
-    reason: str = ""
-    layer: int = 0
-    markers: tuple[LevelMarker, ...] = ()
-    available: tuple[int, int] | None = None
-    dissolve: tuple[Frames, Frames] = NO_DISSOLVE
-
-
 # Of all values, in their order: names, defaults and counting would cost as much as finding the clip's place.
-_leaf = partial(tuple.__new__, Leaf)
-_map = partial(tuple.__new__, TimeMap)
+_leaf: Callable[[tuple[Any, ...]], Leaf] = partial(tuple.__new__, Leaf)
 
 
 @dataclass(slots=True)
@@ -98,6 +50,23 @@ class _Level:
     markers: tuple[LevelMarker, ...] = ()
     layer: int = 0
     clip_numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+
+@dataclass(slots=True)
+class _Along:
+    """How far the walk along a track has come.
+
+    Attributes:
+        at: where on the track.
+        end: where the first item without a valid length was met.
+        leaf: of the item before, when that is a clip.
+        overlap: frames that a transition shows the next item before its range.
+    """
+
+    at: Frames = 0
+    end: Frames | None = None
+    leaf: Leaf | None = None
+    overlap: Frames = 0
 
 
 class Walker:
@@ -267,94 +236,106 @@ class Walker:
 
     def _walk_track(self, track: Any, level: _Level) -> Frames:
         """Walk a track; returns its length up to the first item without a valid one."""
-        at: Frames = 0
-        end: Frames | None = None
-        leaf: Leaf | None = None
-        overlap: Frames = 0
-        plain_leaf = self._plain_leaves(level)
+        along = _Along()
+        run = Run(self._clock, may_have_effects=self._has_effects)
+        is_plain = level.map.speed == 1 and type(level.map.offset) is int
         # Asked for at once, children cost half of what they do one by one.
         for child in track.find_children(shallow_search=True):
             kind = type(child)
-            length: Frames | None
-            if kind is _Clip and (leaf := plain_leaf(child, at)) is not None:
-                length = leaf.source_length
-            elif kind is _Transition:
-                overlap = self._offset(child.in_offset)
-                if leaf is not None:
-                    leaf = self._dissolved(leaf.dissolve[0], self._offset(child.out_offset))
+            if kind is _Clip:
+                if is_plain and type(along.at) is int and run.take(child):
+                    continue
+            elif kind is _Gap and run.skip(child):
                 continue
-            elif kind is _Gap:
-                leaf = None
-                try:
-                    length = self._gap_length(child)
-                except Unusable:
-                    length = None
-            else:
-                length, leaf = self._walk_item(child, level, at=at)
-            if overlap:
-                if leaf is not None:
-                    leaf = self._dissolved(overlap, 0)
-                overlap = 0
-            if length is not None:
-                at += length
-            elif end is None:
-                end = at
-                level.reason = level.reason or f"its place is not known: {_title(child)} before it has no valid length"
-        return at if end is None else end
+            self._place_run(run, level, along)
+            self._place(child, level, along)
+        self._place_run(run, level, along)
+        return along.at if along.end is None else along.end
 
-    def _plain_leaves(self, level: _Level) -> Callable[[otio.schema.Clip, Frames], Leaf | None]:
-        """What finds, as `_walk_item` does, a clip at a place of the level: on the frame grid, without effects, in a
-        level that runs with record time. None for any other clip.
+    def _place(self, child: Any, level: _Level, along: _Along) -> None:
+        """Walk past any child of a track."""
+        kind = type(child)
+        length: Frames | None
+        if kind is _Transition:
+            along.overlap = self._offset(child.in_offset)
+            if along.leaf is not None:
+                along.leaf = self._dissolved(-1, along.leaf.dissolve[0], self._offset(child.out_offset))
+            return
+        if kind is _Gap:
+            along.leaf = None
+            try:
+                length = self._gap_length(child)
+            except Unusable:
+                length = None
+        else:
+            length, along.leaf = self._walk_item(child, level, at=along.at)
+        if along.overlap:
+            if along.leaf is not None:
+                along.leaf = self._dissolved(-1, along.overlap, 0)
+            along.overlap = 0
+        if length is not None:
+            along.at += length
+        elif along.end is None:
+            along.end = along.at
+            level.reason = level.reason or f"its place is not known: {_title(child)} before it has no valid length"
 
-        Nearly every clip of a long cut is one. All that they share is looked up here, once for the level.
-        """
-        if level.map.speed != 1 or type(level.map.offset) is not int:
-            return lambda clip, at: None
-        offset, _, lean = level.map
-        whole, numbers, layers, add = self._clock.whole, level.clip_numbers, self._layers, self.leaves.append
-        first, last, track, layer, markers = level.first, level.last, level.track, level.layer, level.markers
-        has_effects = self._has_effects
+    def _place_run(self, run: Run, level: _Level, along: _Along) -> None:
+        """Walk past the clips and gaps of a run, as `_place` does one by one."""
+        rows, gap = run.end()
+        for piece in pieces(rows):
+            at, offset = along.at, level.map.offset
+            if isinstance(piece, list) and isinstance(at, int) and isinstance(offset, int):
+                self._place_plain(columns(piece, at=at - offset), level, along)
+                continue
+            for clip, _, _, _, gap_before, *_ in piece if isinstance(piece, list) else [piece]:
+                if gap_before:
+                    along.at += gap_before
+                    along.leaf = None
+                self._place(clip, level, along)
+        if gap is not None:
+            along.at += gap
+            along.leaf = None
 
-        def find(clip: otio.schema.Clip, at: Frames) -> Leaf | None:
-            source_range = clip.source_range
-            if source_range is None or (has_effects and len(clip.effects)):
-                return None
-            found = whole(source_range)
-            start = at - offset
-            if found is None or type(start) is not int or found[1] < 0:
-                return None
-            source, length = found
-            end = start + length
-            # The reference is not kept: that each makes room for the next saves a fifth of the walk.
-            url, available = declared_by(clip.media_reference)
-            leaf: Leaf = _leaf(
-                (
-                    clip,
-                    clip.name,
-                    url,
-                    track,
-                    next(numbers),
-                    start if start > first else first,
-                    end if end < last else last,
-                    _map((source - start, 1, lean)),
-                    source,
-                    length,
-                    # The level's reason changes when something in it has no length.
-                    level.reason or ("" if clip.enabled else "it is disabled"),
-                    layer or next(layers),
-                    markers,
-                    available and whole(available),
-                    NO_DISSOLVE,
-                )
-            )
-            add(leaf)
-            return leaf
+    def _place_plain(self, plain: Columns, level: _Level, along: _Along) -> None:
+        """Walk past clips on the frame grid without effects, in record time, in a level that runs with it."""
+        firsts, lasts = plain.starts, plain.ends
+        if firsts[0] < level.first:
+            firsts = [max(start, level.first) for start in firsts]
+        if lasts[-1] > level.last:
+            lasts = [min(end, level.last) for end in lasts]
+        place = len(self.leaves)
+        # Column by column: one by one, their places cost as much as asking OTIO for their ranges.
+        self.leaves += map(
+            _leaf,
+            zip(
+                plain.clips,
+                plain.names,
+                plain.urls,
+                repeat(level.track),
+                level.clip_numbers,
+                firsts,
+                lasts,
+                map(sub, plain.sources, plain.starts),
+                repeat(1),
+                repeat(level.map.lean),
+                plain.sources,
+                plain.lengths,
+                [level.reason or ("" if is_enabled else "it is disabled") for is_enabled in plain.are_enabled],
+                repeat(level.layer) if level.layer else self._layers,
+                repeat(level.markers),
+                plain.available,
+                repeat(NO_DISSOLVE),
+            ),
+        )
+        if along.overlap:
+            self._dissolved(place, along.overlap, 0)
+            along.overlap = 0
+        along.leaf = self.leaves[-1]
+        along.at = plain.ends[-1] + level.map.offset
 
-        return find
-
-    def _dissolved(self, before: Frames, after: Frames) -> Leaf:
-        """The last leaf, shown by transitions for so many frames outside of its range."""
-        leaf = self.leaves[-1] = self.leaves[-1]._replace(dissolve=(before, after))
+    def _dissolved(self, place: int, before: Frames, after: Frames) -> Leaf:
+        """The leaf at a place, shown by transitions for so many frames outside of its range."""
+        leaf = self.leaves[place] = self.leaves[place]._replace(dissolve=(before, after))
         return leaf
 
     def _walk_item(
@@ -395,7 +376,7 @@ class Walker:
                 number,
                 first,
                 last,
-                inner,
+                *inner,
                 source,
                 source_length,
                 reason,

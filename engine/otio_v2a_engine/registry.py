@@ -1,6 +1,9 @@
 """Engines by entry point, listed without being loaded (floor 0)."""
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
@@ -39,7 +42,7 @@ def find(name: str) -> EngineSpec:
     Raises:
         EngineError: there is none, or it is broken; the message lists those there are.
     """
-    points = list(_points())
+    points = _points()
     if name in {point.name for point in points}:
         return next(_read(point) for point in points if point.name == name)
     built_in = {spec.info.name: spec for spec in BUILT_IN}
@@ -69,7 +72,21 @@ def load(name: str, *, device: str = "cpu") -> Engine:
 
 
 def _points() -> Iterable[EntryPoint]:
-    return entry_points(group=ENTRY_POINT_GROUP)
+    # A panel plans again and again: the packages' folders are read once, until one of them or the path changes.
+    return _listed(entry_points, tuple((folder, _changed_ns(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=1)
+def _listed(lister: Callable[..., Iterable[EntryPoint]], _folders: tuple[tuple[str, int], ...]) -> Iterable[EntryPoint]:
+    return tuple(lister(group=ENTRY_POINT_GROUP))
+
+
+def _changed_ns(folder: str) -> int:
+    """When something was last installed there, or taken away; 0 when there is no such folder."""
+    try:
+        return os.stat(folder or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _read(point: EntryPoint) -> EngineSpec:

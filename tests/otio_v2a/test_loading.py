@@ -139,8 +139,8 @@ def test_every_media_file_is_looked_for_once(tmp_path, monkeypatch):
     from otio_v2a import references
 
     asked = []
-    resolve = references.resolve
-    monkeypatch.setattr(references, "resolve", lambda url, **rest: asked.append(url) or resolve(url, **rest))
+    resolve_text = references.resolve_text
+    monkeypatch.setattr(references, "resolve_text", lambda url, **rest: asked.append(url) or resolve_text(url, **rest))
     (tmp_path / "a.mov").touch()
     track = S.Track("V1", kind="Video", children=[shot(str(n), ("a.mov", "gone.mov")[n % 2]) for n in range(50)])
     S.Timeline("t", tracks=[track]).to_json_file(str(tmp_path / "cut.otio"))

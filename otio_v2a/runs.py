@@ -1,0 +1,166 @@
+"""Plain clips that follow one another, nearly all of a long cut: asked one by one, turned into frames together.
+
+Knows OTIO's clips and the frame grid; knows no effects, nests or transitions.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from math import nan
+from operator import add, sub
+from typing import NamedTuple
+
+import opentimelineio as otio
+
+from otio_v2a.references import FARTHEST, Clock, Unusable, url_of
+
+__all__ = ["Columns", "Row", "Run", "columns", "pieces"]
+
+_External = otio.schema.ExternalReference
+
+Row = tuple[otio.schema.Clip, str, str, bool, int, float, float, float, float]
+"""A plain clip: the clip, its name, what its reference calls its file, whether it is enabled, frames of the gaps before
+it, start and length of its source range, and of the range that its reference gives the file: not numbers where that is
+unknown. A bare tuple, because a cut has one per clip."""
+
+
+class Columns(NamedTuple):
+    """Plain clips in whole frames, one value each.
+
+    Attributes:
+        clips: the clips.
+        names: their names, maybe empty.
+        urls: what their references call their files.
+        are_enabled: whether each is.
+        starts: where they start.
+        ends: where they end.
+        sources: where their source ranges start.
+        lengths: how long they are.
+        available: start and length of all their media; None where nobody says it in whole frames.
+    """
+
+    clips: Sequence[otio.schema.Clip]
+    names: Sequence[str]
+    urls: Sequence[str]
+    are_enabled: Sequence[bool]
+    starts: Sequence[int]
+    ends: Sequence[int]
+    sources: Sequence[int]
+    lengths: Sequence[int]
+    available: Sequence[tuple[int, int] | None]
+
+
+class Run:
+    """Plain clips of a track, with nothing but gaps on the frame grid between them.
+
+    Plain is a clip without effects that has a source range at a rate that the clock has met; whether its times are
+    whole is seen for all together.
+    """
+
+    def __init__(self, clock: Clock, *, may_have_effects: bool) -> None:
+        """No clip is asked for effects when none may have them."""
+        self._clock = clock
+        self._on_grid = clock.on_grid
+        self._may_have_effects = may_have_effects
+        self._rows: list[Row] = []
+        self._gap: int | None = None
+
+    def take(self, clip: otio.schema.Clip) -> bool:
+        """Take the next clip; False when it is not plain."""
+        source_range = clip.source_range
+        if source_range is None or (self._may_have_effects and len(clip.effects)):
+            return False
+        time = source_range.duration
+        rate, length = time.rate, time.value
+        time = source_range.start_time
+        if time.rate != rate or not self._on_grid.get(rate):
+            return False
+        # The reference is not kept: that each makes room for the next saves a fifth of the walk.
+        url, media_start, media_length = _declared(clip.media_reference, self._on_grid)
+        self._rows.append(
+            (clip, clip.name, url, clip.enabled, self._gap or 0, time.value, length, media_start, media_length)
+        )
+        self._gap = None
+        return True
+
+    def skip(self, gap: otio.schema.Gap) -> bool:
+        """Take a gap behind a clip that was taken; False when there is none, or the gap ends off the frame grid."""
+        if not self._rows:
+            return False
+        try:
+            length = self._clock.frames(gap.source_range.duration)
+        except Unusable:
+            return False
+        if type(length) is not int or length < 0:
+            return False
+        self._gap = (self._gap or 0) + length
+        return True
+
+    def end(self) -> tuple[list[Row], int | None]:
+        """What was taken, and frames of the gap behind it (None: there is none); the run begins anew."""
+        taken = self._rows, self._gap
+        self._rows, self._gap = [], None
+        return taken
+
+
+def pieces(rows: list[Row]) -> Iterator[list[Row] | Row]:
+    """Plain clips as lists of those whose times are whole, and between them one by one those whose times are not."""
+    if not rows:
+        return
+    if _are_whole([row[5] for row in rows], [row[6] for row in rows]):
+        yield rows
+        return
+    begin = 0
+    for number, row in enumerate(rows):
+        if not _are_whole(row[5:6], row[6:7]):
+            if begin < number:
+                yield rows[begin:number]
+            yield row
+            begin = number + 1
+    if begin < len(rows):
+        yield rows[begin:]
+
+
+def columns(rows: list[Row], *, at: int) -> Columns:
+    """Plain clips in whole frames, one behind the other from `at`."""
+    clips, names, urls, are_enabled, gaps, source_starts, source_lengths, media_starts, media_lengths = zip(
+        *rows, strict=True
+    )
+    sources, lengths = list(map(int, source_starts)), list(map(int, source_lengths))
+    ends = list(accumulate(map(add, gaps, lengths), initial=at))[1:]
+    available: Sequence[tuple[int, int] | None]
+    if _are_whole(media_starts, media_lengths):
+        available = list(zip(map(int, media_starts), map(int, media_lengths), strict=True))
+    else:
+        available = [
+            (int(start), int(length)) if _are_whole((start,), (length,)) else None
+            for start, length in zip(media_starts, media_lengths, strict=True)
+        ]
+    return Columns(clips, names, urls, are_enabled, list(map(sub, ends, lengths)), ends, sources, lengths, available)
+
+
+def _declared(reference: otio.core.MediaReference | None, on_grid: dict[float, bool]) -> tuple[str, float, float]:
+    """What a reference calls its file; start and length of all that it says of it, not numbers when that is more, or
+    less, or not on the frame grid."""
+    if reference is None or type(reference) is not _External:
+        return url_of(reference), nan, nan
+    url = reference.target_url or ""
+    available = reference.available_range
+    if available is None:
+        return url, nan, nan
+    time = available.duration
+    rate, length = time.rate, time.value
+    time = available.start_time
+    return (url, time.value, length) if time.rate == rate and on_grid.get(rate) else (url, nan, nan)
+
+
+def _are_whole(starts: Sequence[float], lengths: Sequence[float]) -> bool:
+    """Whether these are whole frames that a cut may have."""
+    is_whole = float.is_integer  # not so of what is not finite
+    return (
+        all(map(is_whole, starts))
+        and all(map(is_whole, lengths))
+        and min(starts) > -FARTHEST
+        and max(starts) < FARTHEST
+        and min(lengths) >= 0
+        and max(lengths) < FARTHEST
+    )
