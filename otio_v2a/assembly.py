@@ -59,10 +59,11 @@ class _Usual(NamedTuple):
     end: int
 
 
-_Seen = tuple[int, int, int, int, MediaFile, Frames]
+_Seen = tuple[int, int, int, int, MediaFile, Frames, Frames]
 """A stretch of the record that shows a clip, what its span is made of: first frame, frame after the last, the clip's
-place in the walk, the stretch's number when the clip has several (else 0), its media, and what its source ranges call
-the media's first frame. A bare tuple, because a cut has one per clip and named ones take three times as long."""
+place in the walk, the stretch's number when the clip has several (else 0), its media, what its source ranges call the
+media's first frame, and its source as in `Outlines`. A bare tuple, because a cut has one per clip and named ones take
+three times as long."""
 
 
 class Assembly:
@@ -96,9 +97,10 @@ class Assembly:
         skipped: dict[int, Skipped] = {}
         notes: dict[int, str] = {}
         start: Frames
+        shown: Frames
         for order in _from_the_top(leaves):
             leaf = leaves[order]
-            _, _, url, _, _, first, last, _, _, _, source, source_length, reason, _, _, available, _ = leaf
+            _, _, url, _, _, first, last, offset, _, _, source, source_length, reason, _, _, available, dissolve = leaf
             found = usual.get((url, available)) if available is not None else None
             if (
                 found is not None
@@ -107,7 +109,9 @@ class Assembly:
                 and source < found[2]
                 and source + source_length > found[1]
             ):
+                # Whole frames are known of clips that run with record time only (`Leaf.available`).
                 media, start, _ = found
+                shown = offset + first - start if dissolve is NO_DISSOLVE else -1
                 note = ""
             else:
                 try:
@@ -115,10 +119,11 @@ class Assembly:
                 except Unusable as error:
                     skipped[order] = Skipped(_name(leaf), leaf.track, str(error))
                     continue
+                shown = _shown(leaf, first, start)
                 if available is not None and found is not None:
                     usual[url, available] = found
             if cover is None or cover.add_free(first, last, order):
-                seen.append((first, last, order, 0, media, start))
+                seen.append((first, last, order, 0, media, start, shown))
                 if note:
                     notes[order] = f"{_title(leaf)} {note}"
                 continue
@@ -134,7 +139,8 @@ class Assembly:
             if note:
                 notes[order] = "; ".join(filter(None, [f"{_title(leaf)} {note}", notes.get(order)]))
             for part, (begin, end) in enumerate(parts, start=1):
-                seen.append((begin, end, order, part if len(parts) > 1 else 0, media, start))
+                part = part if len(parts) > 1 else 0
+                seen.append((begin, end, order, part, media, start, _shown(leaf, begin, start)))
         # Two sorts by whole numbers cost half of one by pairs.
         seen.sort(key=itemgetter(2))
         seen.sort(key=itemgetter(0))
@@ -159,17 +165,11 @@ class Assembly:
         return media, start, located.note, None if located.note else _usual(located)
 
     def _spans(self) -> Spans:
-        seen, leaves = self._seen, self._leaves
+        seen = self._seen
         if self._content.own_metadata or self._content.markers or not seen:
             # Which clips have wishes is a question to each, and OTIO's objects are asked here only.
             return Spans.of([self._named(number) for number in range(len(seen))])
-        begins, ends, orders, _, media, starts = zip(*seen, strict=True)
-        sources: list[int] = []
-        for begin, order, start in zip(begins, orders, starts, strict=True):
-            leaf = leaves[order]
-            source = leaf.offset + begin - start
-            is_plain = leaf.speed == 1 and leaf.lean > 0 and leaf.dissolve == NO_DISSOLVE and type(source) is int
-            sources.append(source if is_plain else -1)
+        begins, ends, _, _, media, _, sources = zip(*seen, strict=True)
         lengths = list(map(sub, ends, begins))
         outlines = Outlines(rate=self._clock.rate, media=media, begins=begins, lengths=lengths, sources=sources)
         return Spans(outlines, self._named, sketch=self._span)
@@ -179,12 +179,12 @@ class Assembly:
         return clip_ids(self._leaves)
 
     def _named(self, number: int) -> ClipSpan:
-        _, _, order, part, _, _ = self._seen[number]
+        _, _, order, part, *_ = self._seen[number]
         clip_id = self._ids[order]
         return self._span(number, clip_id=f"{clip_id}-{part}" if part else clip_id)
 
     def _span(self, number: int, *, clip_id: str = "") -> ClipSpan:
-        first, last, order, _, media, start = self._seen[number]
+        first, last, order, _, media, start, _ = self._seen[number]
         leaf = self._leaves[order]
         clock = self._clock
         seconds = clock.seconds
@@ -292,6 +292,13 @@ def _usual(located: Located) -> _Usual | None:
     return _Usual(located.media, start, start + length)
 
 
+def _shown(leaf: Leaf, record: int, start: Frames) -> int:
+    """The source frame that a record frame shows, as in `Outlines`; `start` is the media's first frame."""
+    source = leaf.offset + record - start
+    is_plain = leaf.speed == 1 and leaf.lean > 0 and leaf.dissolve == NO_DISSOLVE
+    return source if is_plain and isinstance(source, int) else -1
+
+
 def _from_the_top(leaves: Sequence[Leaf]) -> Iterator[int]:
     """Upper layers first, and each layer from its start, so that most of it is appended to what is covered."""
     borders = [0]
@@ -313,7 +320,7 @@ class _Titles(dict[int, str]):
 
     def of(self, orders: Sequence[int]) -> str:
         """Words for several."""
-        return ", ".join(dict.fromkeys([self[order] for order in orders]))
+        return ", ".join({self[order]: None for order in orders})
 
 
 def _record_range(

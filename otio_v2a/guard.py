@@ -59,9 +59,9 @@ _VALUE_MEMBERS: dict[str, tuple[str, ...]] = {
     "Color": (),
 }
 """OTIO's value types and the members in which they hold one another."""
-_UNREAD = b" \t\r\n0123456789.+-eE:,ao"
-"""Bytes that nothing here depends on: blanks, what numbers are made of, what parts the members of objects, and two
-frequent letters without which the names below are still unlike all others. None follows a backslash in JSON."""
+_UNREAD = b" \t\r\n0123456789.+-eE:,_almo"
+"""Bytes that nothing here depends on: blanks, what numbers are made of, what parts the members of objects, and letters
+without which the names below are still unlike others. None of them follows a backslash in JSON."""
 _PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
     text.translate(None, _UNREAD)
     for text in (
@@ -72,9 +72,9 @@ _PLAIN_TIME, _PLAIN_RANGE, *_RARE_VALUES = (
 )
 _PLAIN_RANGE = _PLAIN_RANGE.replace(b"*", _PLAIN_TIME)
 _TIME_NAME, _RANGE_NAME = (text.translate(None, _UNREAD) for text in (b'"RationalTime.', b'"TimeRange.'))
-_OWN_NAME, _EFFECTS, _NO_EFFECTS, _MARKERS, _NO_MARKERS = (
+_OWN_NAME, _DISABLED, _EFFECTS, _NO_EFFECTS, _MARKERS, _NO_MARKERS = (
     text.translate(None, _UNREAD)
-    for text in (b'"otio_v2a"', b'"effects"', b'"effects":[]', b'"markers"', b'"markers":[]')
+    for text in (b'"otio_v2a"', b'"enabled":false', b'"effects"', b'"effects":[]', b'"markers"', b'"markers":[]')
 )
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 _STEP = np.zeros(256, dtype=np.int8)
@@ -90,11 +90,13 @@ class Content:
         own_metadata: ours.
         effects: an effect, on anything.
         markers: a marker, on anything.
+        disabled: anything that is disabled.
     """
 
     own_metadata: bool = True
     effects: bool = True
     markers: bool = True
+    disabled: bool = True
 
 
 ANYTHING = Content()
@@ -180,6 +182,7 @@ def _check(compact: bytes, text: Callable[[], bytes], *, name: Path) -> Content:
             own_metadata=_OWN_NAME in rest,
             effects=_EFFECTS in rest and rest.count(_EFFECTS) != rest.count(_NO_EFFECTS),
             markers=_MARKERS in rest and rest.count(_MARKERS) != rest.count(_NO_MARKERS),
+            disabled=_DISABLED in rest,
         )
     # Written by another hand than OTIO's: ten times slower, but exact.
     try:

@@ -40,7 +40,8 @@ class Leaf(NamedTuple):
         reason: why it cannot be used, or "".
         layer: equal for the clips of one track, which never overlap; unlike any other for a clip right in a stack.
         markers: of the levels above it.
-        available: start and length of all its media, when that reference was asked and says them in whole frames.
+        available: start and length of all its media, when that reference was asked and says them in whole frames; only
+            known of clips on the frame grid that run with record time.
         dissolve: frames that a transition shows it before and after its range.
     """
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import opentimelineio as otio
 
+from otio_v2a.guard import Content
 from otio_v2a.references import FARTHEST, Clock, Unusable, url_of
 
 __all__ = ["Columns", "Row", "Run", "columns", "pieces"]
@@ -56,18 +57,19 @@ class Run:
     whole is seen for all together.
     """
 
-    def __init__(self, clock: Clock, *, may_have_effects: bool) -> None:
-        """No clip is asked for effects when none may have them."""
+    def __init__(self, clock: Clock, *, content: Content) -> None:
+        """No clip is asked for what is not in `content`."""
         self._clock = clock
         self._on_grid = clock.on_grid
-        self._may_have_effects = may_have_effects
+        self._content = content
         self._rows: list[Row] = []
         self._gap: int | None = None
 
     def take(self, clip: otio.schema.Clip) -> bool:
         """Take the next clip; False when it is not plain."""
         source_range = clip.source_range
-        if source_range is None or (self._may_have_effects and len(clip.effects)):
+        content = self._content
+        if source_range is None or (content.effects and len(clip.effects)):
             return False
         time = source_range.duration
         rate, length = time.rate, time.value
@@ -76,8 +78,9 @@ class Run:
             return False
         # The reference is not kept: that each makes room for the next saves a fifth of the walk.
         url, media_start, media_length = _declared(clip.media_reference, self._on_grid)
+        is_enabled = not content.disabled or clip.enabled
         self._rows.append(
-            (clip, clip.name, url, clip.enabled, self._gap or 0, time.value, length, media_start, media_length)
+            (clip, clip.name, url, is_enabled, self._gap or 0, time.value, length, media_start, media_length)
         )
         self._gap = None
         return True

@@ -89,7 +89,7 @@ class Walker:
         self._clock = clock
         self._rule = rule
         self._media_range = media_range
-        self._has_effects = content.effects
+        self._content = content
         # The compositions are kept beside their lengths: an id alone may be given to another object.
         self._lengths: dict[int, tuple[Any, Frames | Unusable]] = {}
         self._layers = count(1)
@@ -237,7 +237,7 @@ class Walker:
     def _walk_track(self, track: Any, level: _Level) -> Frames:
         """Walk a track; returns its length up to the first item without a valid one."""
         along = _Along()
-        run = Run(self._clock, may_have_effects=self._has_effects)
+        run = Run(self._clock, content=self._content)
         is_plain = level.map.speed == 1 and type(level.map.offset) is int
         # Asked for at once, children cost half of what they do one by one.
         for child in track.find_children(shallow_search=True):
@@ -352,7 +352,7 @@ class Walker:
             source, length = self._source(item)
             source_length = length
             outer = level.map
-            speed = self._speed(item) if self._has_effects and len(item.effects) else 1
+            speed = self._speed(item) if self._content.effects and len(item.effects) else 1
             if speed == 1:
                 inner = TimeMap(source + (outer.offset - at), outer.speed, outer.lean)
             else:

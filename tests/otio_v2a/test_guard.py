@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import opentimelineio as otio
 import pytest
@@ -16,6 +18,7 @@ from otio_v2a.timeline import ReadOptions, read
 
 S = otio.schema
 RT, TR = otio.opentime.RationalTime, otio.opentime.TimeRange
+NOTHING = guard.Content(own_metadata=False, effects=False, markers=False, disabled=False)
 
 
 def depth_by_walking(text):
@@ -40,9 +43,13 @@ def depth_by_walking(text):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(alphabet='ab"\\[]{}/é', max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(alphabet='ab:, "\\[]{}/é', max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet='a"\\[{', max_size=4), inner, max_size=3)
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet='a:"\\[{', max_size=4), inner, max_size=3)
     ),
     max_leaves=20,
 )
@@ -55,8 +62,21 @@ def test_depth_is_counted_as_a_parser_would(value, indent, ascii_only):
     assert guard.json_depth(text.encode()) == depth_by_walking(text)
 
 
-def small_cut(*, effects=(), markers=(), metadata=None, indent=4):
+@given(value=json_values, indent=st.sampled_from([None, 4]), ascii_only=st.booleans())
+def test_the_limit_on_depth_is_held_to_the_bracket(value, indent, ascii_only):
+    text = json.dumps([value], indent=indent, ensure_ascii=ascii_only)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "MAX_DEPTH", depth_by_walking(text))
+        guard.check_json(text.encode(), name=Path("cut.otio"))
+        patch.setattr(guard, "MAX_DEPTH", depth_by_walking(text) - 1)
+        with pytest.raises(CutError, match="levels deep"):
+            guard.check_json(text.encode(), name=Path("cut.otio"))
+
+
+def small_cut(*, effects=(), markers=(), metadata=None, enabled=True, indent=4):
     clip = S.Clip("SH010", source_range=TR(RT(0, 24), RT(24, 24)), metadata=metadata or {})
+    clip.enabled = enabled
     clip.effects.extend(effects)
     clip.markers.extend(markers)
     timeline = S.Timeline("cut")
@@ -68,12 +88,13 @@ def small_cut(*, effects=(), markers=(), metadata=None, indent=4):
 @pytest.mark.parametrize(
     ("held", "found"),
     [
-        ({}, guard.Content(own_metadata=False, effects=False, markers=False)),
-        ({"effects": [S.LinearTimeWarp(time_scalar=2)]}, guard.Content(False, True, False)),
-        ({"effects": [S.Effect("e", "Blur")]}, guard.Content(False, True, False)),
-        ({"markers": [S.Marker("v2a: rain")]}, guard.Content(False, False, True)),
-        ({"metadata": {"otio_v2a": {"roles": ["FX"]}}}, guard.Content(True, False, False)),
-        ({"metadata": {"note": '"effects": [] "markers":[]'}}, guard.Content(False, False, False)),
+        ({}, NOTHING),
+        ({"effects": [S.LinearTimeWarp(time_scalar=2)]}, replace(NOTHING, effects=True)),
+        ({"effects": [S.Effect("e", "Blur")]}, replace(NOTHING, effects=True)),
+        ({"markers": [S.Marker("v2a: rain")]}, replace(NOTHING, markers=True)),
+        ({"metadata": {"otio_v2a": {"roles": ["FX"]}}}, replace(NOTHING, own_metadata=True)),
+        ({"enabled": False}, replace(NOTHING, disabled=True)),
+        ({"metadata": {"note": '"effects": [] "markers":[] "enabled":false'}}, NOTHING),
     ],
 )
 def test_what_a_cut_holds_is_seen_in_its_text(tmp_path, held, found, indent):
@@ -87,7 +108,7 @@ def test_a_file_is_checked_like_its_text_wherever_its_blocks_end(tmp_path, monke
     path.write_text(text, encoding="utf-8")
     for n_bytes in (1, 7, 64, 1 << 18):
         monkeypatch.setattr(guard, "_BLOCK_BYTES", n_bytes)
-        assert guard.check_file(path) == guard.Content(own_metadata=True, effects=False, markers=True)
+        assert guard.check_file(path) == replace(NOTHING, own_metadata=True, markers=True)
 
 
 @pytest.mark.parametrize("damage", [b"\xc3", b"\xc3 \xa9", b"\xff"])
@@ -102,7 +123,7 @@ def test_text_that_is_not_utf_8_is_refused_though_only_blanks_part_it(tmp_path, 
 def test_the_levels_of_times_and_ranges_count(tmp_path, levels):
     path = tmp_path / "cut.otio"
     path.write_text("[" * (levels - 2) + json.dumps(RANGE) + "]" * (levels - 2))
-    assert guard.check_file(path) == guard.Content(False, False, False)
+    assert guard.check_file(path) == NOTHING
     path.write_text("[" * (guard.MAX_DEPTH - 1) + json.dumps(RANGE) + "]" * (guard.MAX_DEPTH - 1))
     with pytest.raises(CutError, match=rf"nested {guard.MAX_DEPTH + 1} levels deep"):
         guard.check_file(path)
