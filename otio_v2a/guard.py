@@ -200,11 +200,13 @@ def json_depth(data: bytes) -> int:
         # Escapes pair from the left, so hiding doubled backslashes first leaves only real escaped quotes.
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = data.translate(None, _NOT_STRUCTURE)
-    # Two neighbouring quotes flip "inside a string" twice with nothing between: they can go.
-    marks = marks.replace(b'""', b"")
+    brackets = marks.translate(None, b'"')
+    # Strings without brackets leave quotes in pairs, which flip "inside a string" twice with nothing between.
+    is_bare = 2 * marks.count(b'""') == len(marks) - len(brackets)
+    marks = brackets if is_bare else marks.replace(b'""', b"")
     codes = np.frombuffer(marks, dtype=np.uint8)
     steps = _STEP[codes]
-    if b'"' in marks:
+    if not is_bare:
         inside = np.bitwise_and(np.cumsum(codes == ord('"'), dtype=np.int32), 1)
         steps = np.where(inside == 1, np.int8(0), steps)
     return int(np.cumsum(steps, dtype=np.int32).max(initial=0))

@@ -197,10 +197,10 @@ def plan(
         if shots is not None and spans[number].clip_id not in found:
             found[spans[number].clip_id] = shots(spans[number])
         if far_s is None:
-            span = look(number)
-            far_s, is_held = planner.measure(span)
+            measured = planner.measure_outline(outlines, number) if outlines is not None else None
+            far_s, is_held = measured or planner.measure(look(number))
             if is_held:
-                held.append(span.name)
+                held.append(look(number).name)
         estimated_s += far_s * work.cost
         units.append((number, work, identity))
 
@@ -210,7 +210,7 @@ def plan(
         return planner.jobs(made, work=work, identity=identity, shots=found.get(made[0].span.clip_id, ()))
 
     return Plan(
-        jobs=Grouped((work.n_jobs for _, work, _ in units), make),
+        jobs=Grouped([work.n_jobs for _, work, _ in units], make),
         skipped=tuple(dict.fromkeys(skipped)),
         estimated_s=estimated_s,
         notes=_notes(tuple(dict.fromkeys(held))),
@@ -296,6 +296,7 @@ class _Planner:
         self._media: dict[int, tuple[MediaFile, MediaIdentity | MediaError]] = {}
         self._sounds: dict[int, tuple[PromptSpec, str]] = {}
         self._rate = Fraction(0)
+        self._handle_frames = 0
         self._handle_s = Fraction(0)
         self._handle = 0.0
         self._short_s = 2 / options.sample_rate
@@ -342,6 +343,21 @@ class _Planner:
         for number in np.flatnonzero(~is_far).tolist():
             lengths[number] = None
         return lengths
+
+    def measure_outline(self, outlines: Outlines, number: int) -> tuple[float, bool] | None:
+        """`measure` of one span, in whole frames; None when only the span tells, or it is near the shortest or longest
+        that can be rendered."""
+        rate, begin, source = outlines.rate, outlines.begins[number], outlines.sources[number]
+        length, end = outlines.lengths[number], outlines.media[number].duration_s
+        times, by = rate.denominator, rate.numerator
+        if source < 0 or not self._short_s < length * times / by < LONGEST_SPAN_S / 2:
+            return None
+        self._handle_of(rate)
+        handle = self._handle_frames
+        before = min(begin, handle)
+        last = source + length + handle
+        is_held = end is not None and (before > source or last * times * end.denominator > end.numerator * by)
+        return (before + length + handle) * times / by, is_held
 
     def measure(self, span: ClipSpan) -> tuple[float, bool]:
         """About how many seconds of sound a span is with its handles, and whether its media ends within them.
@@ -435,7 +451,8 @@ class _Planner:
         """Sets the handle for a frame rate, in whole frames; its seconds, about."""
         if rate is not self._rate:
             self._rate = rate
-            self._handle_s = position(self._options.handles_s, rate) / rate
+            self._handle_frames = position(self._options.handles_s, rate)
+            self._handle_s = self._handle_frames / rate
             self._handle = _float(self._handle_s)
         return self._handle
 

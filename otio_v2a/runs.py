@@ -107,8 +107,6 @@ class Run:
 
 def pieces(rows: list[Row]) -> Iterator[list[Row] | Row]:
     """Plain clips as lists of those whose times are whole, and between them one by one those whose times are not."""
-    if not rows:
-        return
     if _are_whole([row[5] for row in rows], [row[6] for row in rows]):
         yield rows
         return

@@ -282,7 +282,7 @@ class Walker:
     def _place_run(self, run: Run, level: _Level, along: _Along) -> None:
         """Walk past the clips and gaps of a run, as `_place` does one by one."""
         rows, gap = run.end()
-        for piece in pieces(rows):
+        for piece in pieces(rows) if rows else ():
             at, offset = along.at, level.map.offset
             if isinstance(piece, list) and isinstance(at, int) and isinstance(offset, int):
                 self._place_plain(columns(piece, at=at - offset), level, along)
