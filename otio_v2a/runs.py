@@ -71,17 +71,29 @@ class Run:
         content = self._content
         if source_range is None or (content.effects and len(clip.effects)):
             return False
+        on_grid = self._on_grid
         time = source_range.duration
         rate, length = time.rate, time.value
         time = source_range.start_time
-        if time.rate != rate or not self._on_grid.get(rate):
+        if time.rate != rate or not on_grid.get(rate):
             return False
-        # The reference is not kept: that each makes room for the next saves a fifth of the walk.
-        url, media_start, media_length = _declared(clip.media_reference, self._on_grid)
+        start = time.value
+        media_start = media_length = nan
+        reference = clip.media_reference
+        if reference is None or type(reference) is not _External:
+            url = url_of(reference)
+        else:
+            url, available = reference.target_url or "", reference.available_range
+            # The reference is not kept: that each makes room for the next saves a fifth of the walk.
+            reference = None
+            if available is not None:
+                time = available.duration
+                rate, whole = time.rate, time.value
+                time = available.start_time
+                if time.rate == rate and on_grid.get(rate):
+                    media_start, media_length = time.value, whole
         is_enabled = not content.disabled or clip.enabled
-        self._rows.append(
-            (clip, clip.name, url, is_enabled, self._gap or 0, time.value, length, media_start, media_length)
-        )
+        self._rows.append((clip, clip.name, url, is_enabled, self._gap or 0, start, length, media_start, media_length))
         self._gap = None
         return True
 
@@ -105,27 +117,22 @@ class Run:
         return taken
 
 
-def pieces(rows: list[Row]) -> Iterator[list[Row] | Row]:
-    """Plain clips as lists of those whose times are whole, and between them one by one those whose times are not."""
-    if _are_whole([row[5] for row in rows], [row[6] for row in rows]):
-        yield rows
-        return
+def pieces(rows: list[Row]) -> Iterator[list[Row]]:
+    """Plain clips in parts: those whose times are whole as long as they follow one another, each other by itself."""
     begin = 0
     for number, row in enumerate(rows):
         if not _are_whole(row[5:6], row[6:7]):
-            if begin < number:
-                yield rows[begin:number]
-            yield row
+            yield from filter(None, (rows[begin:number], [row]))
             begin = number + 1
-    if begin < len(rows):
-        yield rows[begin:]
+    yield from filter(None, [rows[begin:]])
 
 
-def columns(rows: list[Row], *, at: int) -> Columns:
-    """Plain clips in whole frames, one behind the other from `at`."""
-    clips, names, urls, are_enabled, gaps, source_starts, source_lengths, media_starts, media_lengths = zip(
-        *rows, strict=True
-    )
+def columns(rows: list[Row], *, at: int) -> Columns | None:
+    """Plain clips in whole frames, one behind the other from `at`; None when the times of some are not whole."""
+    clips, names, urls, are_enabled, gaps, *ranges = zip(*rows, strict=True)
+    source_starts, source_lengths, media_starts, media_lengths = ranges
+    if not _are_whole(source_starts, source_lengths):
+        return None
     sources, lengths = list(map(int, source_starts)), list(map(int, source_lengths))
     ends = list(accumulate(map(add, gaps, lengths), initial=at))[1:]
     available: Sequence[tuple[int, int] | None]
@@ -137,21 +144,6 @@ def columns(rows: list[Row], *, at: int) -> Columns:
             for start, length in zip(media_starts, media_lengths, strict=True)
         ]
     return Columns(clips, names, urls, are_enabled, list(map(sub, ends, lengths)), ends, sources, lengths, available)
-
-
-def _declared(reference: otio.core.MediaReference | None, on_grid: dict[float, bool]) -> tuple[str, float, float]:
-    """What a reference calls its file; start and length of all that it says of it, not numbers when that is more, or
-    less, or not on the frame grid."""
-    if reference is None or type(reference) is not _External:
-        return url_of(reference), nan, nan
-    url = reference.target_url or ""
-    available = reference.available_range
-    if available is None:
-        return url, nan, nan
-    time = available.duration
-    rate, length = time.rate, time.value
-    time = available.start_time
-    return (url, time.value, length) if time.rate == rate and on_grid.get(rate) else (url, nan, nan)
 
 
 def _are_whole(starts: Sequence[float], lengths: Sequence[float]) -> bool:

@@ -1,6 +1,6 @@
 """Which frames of which layer are seen when layers overlap. Knows record frames and layer numbers only."""
 
-from bisect import bisect_left
+from bisect import bisect_right
 
 __all__ = ["Cover"]
 
@@ -9,15 +9,19 @@ class Cover:
     """The record frames that are taken already, filled from the top layer down."""
 
     def __init__(self) -> None:
-        # Disjoint (start, end, layer), ascending: one list, because inserting moves what follows.
-        self._taken: list[tuple[int, int, int]] = []
+        # What is taken is disjoint and ascends. In lists, because inserting moves what follows; in three, because whole
+        # numbers are found faster than tuples of them.
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._layers: list[int] = []
 
     def add_free(self, start: int, end: int, layer: int) -> bool:
         """Take all of `[start, end)` when it lies after all that is taken; nothing otherwise."""
-        taken = self._taken
-        if taken and taken[-1][1] > start:
+        if self._ends and self._ends[-1] > start:
             return False
-        taken.append((start, end, layer))
+        self._starts.append(start)
+        self._ends.append(end)
+        self._layers.append(layer)
         return True
 
     def add(self, start: int, end: int, layer: int) -> tuple[list[tuple[int, int]], list[int]]:
@@ -26,25 +30,22 @@ class Cover:
         Returns:
             The parts taken, ascending, and the layers that cover the rest.
         """
-        if self.add_free(start, end, layer):
-            return [(start, end)], []
-        taken = self._taken
-        index = bisect_left(taken, (start, start, 0))
-        if index and taken[index - 1][1] > start:
-            index -= 1
+        starts, ends = self._starts, self._ends
+        low = high = bisect_right(ends, start)
+        n_taken = len(starts)
         parts: list[tuple[int, int]] = []
-        above: list[int] = []
-        low = index
         at = start
-        while index < len(taken) and taken[index][0] < end:
-            next_start, next_end, owner = taken[index]
+        while high < n_taken and (next_start := starts[high]) < end:
             if at < next_start:
                 parts.append((at, next_start))
-            at = next_end
-            above.append(owner)
-            index += 1
+            at = ends[high]
+            high += 1
         if at < end:
             parts.append((at, end))
+        above = self._layers[low:high]
         if parts:
-            taken[low:index] = sorted([*taken[low:index], *((first, last, layer) for first, last in parts)])
+            taken = slice(low, high)
+            new = [(first, last, layer) for first, last in parts]
+            old = zip(starts[taken], ends[taken], above, strict=True)
+            starts[taken], ends[taken], self._layers[taken] = zip(*sorted([*old, *new]), strict=True)
         return parts, above

@@ -20,7 +20,7 @@ from otio_v2a.guard import ANYTHING, Content
 from otio_v2a.leaves import NO_DISSOLVE, Leaf, LevelMarker
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
 from otio_v2a.references import Clock, Unusable, url_of
-from otio_v2a.runs import Columns, Run, columns, pieces
+from otio_v2a.runs import Row, Run, columns, pieces
 
 __all__ = ["Leaf", "Walker"]
 
@@ -282,22 +282,27 @@ class Walker:
     def _place_run(self, run: Run, level: _Level, along: _Along) -> None:
         """Walk past the clips and gaps of a run, as `_place` does one by one."""
         rows, gap = run.end()
-        for piece in pieces(rows) if rows else ():
-            at, offset = along.at, level.map.offset
-            if isinstance(piece, list) and isinstance(at, int) and isinstance(offset, int):
-                self._place_plain(columns(piece, at=at - offset), level, along)
-                continue
-            for clip, _, _, _, gap_before, *_ in piece if isinstance(piece, list) else [piece]:
-                if gap_before:
-                    along.at += gap_before
-                    along.leaf = None
-                self._place(clip, level, along)
+        if rows and not self._place_plain(rows, level, along):
+            for piece in pieces(rows):
+                if not self._place_plain(piece, level, along):
+                    self._place_each(piece, level, along)
         if gap is not None:
             along.at += gap
             along.leaf = None
 
-    def _place_plain(self, plain: Columns, level: _Level, along: _Along) -> None:
-        """Walk past clips on the frame grid without effects, in record time, in a level that runs with it."""
+    def _place_each(self, rows: list[Row], level: _Level, along: _Along) -> None:
+        for clip, _, _, _, gap, *_ in rows:
+            if gap:
+                along.at += gap
+                along.leaf = None
+            self._place(clip, level, along)
+
+    def _place_plain(self, rows: list[Row], level: _Level, along: _Along) -> bool:
+        """Walk past plain clips all at once; False, and nothing, when some are not on the frame grid."""
+        at, offset = along.at, level.map.offset
+        plain = columns(rows, at=at - offset) if isinstance(at, int) and isinstance(offset, int) else None
+        if plain is None:
+            return False
         firsts, lasts = plain.starts, plain.ends
         if firsts[0] < level.first:
             firsts = [max(start, level.first) for start in firsts]
@@ -331,7 +336,8 @@ class Walker:
             self._dissolved(place, along.overlap, 0)
             along.overlap = 0
         along.leaf = self.leaves[-1]
-        along.at = plain.ends[-1] + level.map.offset
+        along.at = plain.ends[-1] + offset
+        return True
 
     def _dissolved(self, place: int, before: Frames, after: Frames) -> Leaf:
         """The leaf at a place, shown by transitions for so many frames outside of its range."""
