@@ -130,7 +130,7 @@ class Assembly:
             parts, above = cover.add(first, last, order)
             if not parts:
                 reason = f"it is hidden beneath {titles.of(above)}; read all tracks to score it as well"
-                skipped[order] = Skipped(_name(leaf), leaf.track, reason)
+                skipped[order] = Skipped.of(_name(leaf), leaf.track, reason)
                 continue
             if above:
                 hidden = last - first - sum(end - begin for begin, end in parts)

@@ -223,10 +223,10 @@ class Locator:
 
     def _declared_on_grid(self, url: str, start: int, length: int) -> Located:
         """As `_external`, of a range in whole frames of the timeline's rate."""
-        media = self._known.get(url)
-        if media is None:
-            media = self._described(self._path(url), self._clock.seconds(length), self._clock.rate)
-        return Located(media, start, self._length(media))
+        length_s = self._clock.seconds(length)
+        media = self._known.get(url) or self._described(self._path(url), length_s, self._clock.rate)
+        # Back from seconds to frames is slow, and nearly always where it came from.
+        return Located(media, start, length if media.duration_s is length_s else self._length(media))
 
     def _located_by_file(self, media: MediaFile) -> Located:
         return Located(media, None, self._length(media))
