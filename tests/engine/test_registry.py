@@ -1,9 +1,11 @@
 """Engines are found by entry point; a broken one names its owner and hurts nobody else."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -99,3 +101,24 @@ def test_an_engine_that_cannot_be_imported_is_named(install: Callable[..., None]
     install(("third", "third_party:SPEC"), SPEC=replace(spec_named("third"), factory=factory))
     with pytest.raises(EngineError, match="engine third cannot be imported"):
         registry.load("third")
+
+
+def test_packages_are_listed_again_when_a_folder_of_them_has_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def listed(*, group: str) -> list[EntryPoint]:
+        asked.append(group)
+        return []
+
+    monkeypatch.setattr(registry, "entry_points", listed)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    os.utime(tmp_path, ns=(0, 0))
+    registry.specs()
+    registry.find("fake")
+    assert asked == [GROUP]
+
+    os.utime(tmp_path, ns=(0, 10**9))
+    registry.specs()
+    assert asked == [GROUP, GROUP]

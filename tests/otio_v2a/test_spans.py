@@ -49,6 +49,16 @@ def test_reading_and_planning_make_no_span_and_the_jobs_make_them(write, monkeyp
     assert len(made) == 3
 
 
+@pytest.mark.parametrize("near", [0, 11, 12, 13, 1939, 1940, 1941])
+def test_a_plan_measures_spans_to_the_frame_near_the_ends_of_their_media(write, near):
+    # A handle is 12 frames, the media has 2000.
+    cut = read(write(starts=(200, near, 300)))
+    plan = _plan(cut)
+    same = jobs.plan(cut, prompts.resolve(tuple(cut.spans)))
+    assert (plan.estimated_s, plan.notes, plan.jobs) == (same.estimated_s, same.notes, same.jobs)
+    assert bool(plan.notes) == (near in (0, 11, 1941))
+
+
 def test_a_plan_of_spans_that_nobody_made_is_that_of_the_same_spans_made(write):
     # The second starts within its handle of the media's start, the last ends within that of its end.
     cut = read(write(starts=(200, 3, 1950)))
