@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -183,6 +185,24 @@ def test_an_object_hidden_in_a_value_is_refused_because_it_would_end_the_process
         (tmp_path / "poison.otio").write_text(spelled)
         with pytest.raises(CutError, match=r"poison\.otio: cannot be read \(a \w+ holds another object\)"):
             read(tmp_path / "poison.otio")
+
+
+@pytest.mark.parametrize(
+    ("duration", "start"), [("duration", "start_tim"), ("durationa", "start_time"), ("oduration", "startl_time")]
+)
+def test_a_range_that_only_looks_plain_ends_in_words(tmp_path, duration, start):
+    # Its members' names, and the schema in them, differ from OTIO's by bytes that the check does not look at.
+    unknown = {"OTIO_SCHEMA": "Rationall_Time.1", "rate": 24.0, "value": 1.0}
+    poison = {"OTIO_SCHEMA": "TimeRange.1", duration: unknown, start: unknown}
+    path = tmp_path / "cut.otio"
+    timeline = {"OTIO_SCHEMA": "Timeline.1", "metadata": {"a": [poison] * 200}, "name": "t", "tracks": None}
+    path.write_text(json.dumps(timeline))
+    code = "import sys; from otio_v2a import loading; from pathlib import Path; loading.load(Path(sys.argv[1]))"
+
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1, "an error, not a signal"
+    assert "CutError" in done.stderr
 
 
 def test_a_cut_spelled_by_another_hand_is_still_read(tmp_path):
