@@ -1,6 +1,6 @@
 """Plain clips that follow one another, nearly all of a long cut: asked one by one, turned into frames together.
 
-Knows OTIO's clips and the frame grid; knows no effects, nests or transitions.
+Knows OTIO's clips and the frame grid; knows no effects and no nests.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,19 @@ from typing import NamedTuple
 import opentimelineio as otio
 
 from otio_v2a.guard import Content
+from otio_v2a.leaves import NO_DISSOLVE
+from otio_v2a.mapping import Frames
 from otio_v2a.references import FARTHEST, Clock, Unusable, url_of
 
 __all__ = ["Columns", "Row", "Run", "columns", "pieces"]
 
 _External = otio.schema.ExternalReference
 
-Row = tuple[otio.schema.Clip, str, str, bool, int, float, float, float, float]
+Dissolve = tuple[Frames, Frames]
+Row = tuple[otio.schema.Clip, str, str, bool, int, float, float, float, float, Dissolve]
 """A plain clip: the clip, its name, what its reference calls its file, whether it is enabled, frames of the gaps before
-it, start and length of its source range, and of the range that its reference gives the file: not numbers where that is
-unknown. A bare tuple, because a cut has one per clip."""
+it, start and length of its source range, and of the range that its reference gives the file (not numbers where that is
+unknown), and what transitions show of it. A bare tuple, because a cut has one per clip."""
 
 
 class Columns(NamedTuple):
@@ -37,6 +40,7 @@ class Columns(NamedTuple):
         sources: where their source ranges start.
         lengths: how long they are.
         available: start and length of all their media; None where nobody says it in whole frames.
+        dissolves: frames that transitions show of them before and after their ranges.
     """
 
     clips: Sequence[otio.schema.Clip]
@@ -48,10 +52,11 @@ class Columns(NamedTuple):
     sources: Sequence[int]
     lengths: Sequence[int]
     available: Sequence[tuple[int, int] | None]
+    dissolves: Sequence[Dissolve]
 
 
 class Run:
-    """Plain clips of a track, with nothing but gaps on the frame grid between them.
+    """Plain clips of a track, with nothing but transitions, and gaps on the frame grid, between them.
 
     Plain is a clip without effects that has a source range at a rate that the clock has met; whether its times are
     whole is seen for all together.
@@ -64,6 +69,7 @@ class Run:
         self._content = content
         self._rows: list[Row] = []
         self._gap: int | None = None
+        self._overlap: Frames = 0
 
     def take(self, clip: otio.schema.Clip) -> bool:
         """Take the next clip; False when it is not plain."""
@@ -93,8 +99,11 @@ class Run:
                 if time.rate == rate and on_grid.get(rate):
                     media_start, media_length = time.value, whole
         is_enabled = not content.disabled or clip.enabled
-        self._rows.append((clip, clip.name, url, is_enabled, self._gap or 0, start, length, media_start, media_length))
-        self._gap = None
+        dissolve = NO_DISSOLVE
+        if self._overlap:
+            dissolve, self._overlap = (self._overlap, 0), 0
+        gap, self._gap = self._gap or 0, None
+        self._rows.append((clip, clip.name, url, is_enabled, gap, start, length, media_start, media_length, dissolve))
         return True
 
     def skip(self, gap: otio.schema.Gap) -> bool:
@@ -108,12 +117,24 @@ class Run:
         if type(length) is not int or length < 0:
             return False
         self._gap = (self._gap or 0) + length
+        self._overlap = 0
         return True
 
-    def end(self) -> tuple[list[Row], int | None]:
-        """What was taken, and frames of the gap behind it (None: there is none); the run begins anew."""
-        taken = self._rows, self._gap
-        self._rows, self._gap = [], None
+    def cross(self, *, before: Frames, after: Frames) -> bool:
+        """Take a transition behind a clip that was taken: it shows the next clip `before` its range and the last one
+        `after` its own. False when no clip was taken, or a gap lies between."""
+        if not self._rows or self._gap is not None:
+            return False
+        *values, (shown_before, _) = self._rows[-1]
+        self._rows[-1] = (*values, (shown_before, after))
+        self._overlap = before
+        return True
+
+    def end(self) -> tuple[list[Row], int | None, Frames]:
+        """What was taken, frames of the gap behind it (None: there is none), and frames that a transition behind it
+        shows the next item before its range; the run begins anew."""
+        taken = self._rows, self._gap, self._overlap
+        self._rows, self._gap, self._overlap = [], None, 0
         return taken
 
 
@@ -129,7 +150,7 @@ def pieces(rows: list[Row]) -> Iterator[list[Row]]:
 
 def columns(rows: list[Row], *, at: int) -> Columns | None:
     """Plain clips in whole frames, one behind the other from `at`; None when the times of some are not whole."""
-    clips, names, urls, are_enabled, gaps, *ranges = zip(*rows, strict=True)
+    clips, names, urls, are_enabled, gaps, *ranges, dissolves = zip(*rows, strict=True)
     source_starts, source_lengths, media_starts, media_lengths = ranges
     if not _are_whole(source_starts, source_lengths):
         return None
@@ -143,7 +164,8 @@ def columns(rows: list[Row], *, at: int) -> Columns | None:
             (int(start), int(length)) if _are_whole((start,), (length,)) else None
             for start, length in zip(media_starts, media_lengths, strict=True)
         ]
-    return Columns(clips, names, urls, are_enabled, list(map(sub, ends, lengths)), ends, sources, lengths, available)
+    starts = list(map(sub, ends, lengths))
+    return Columns(clips, names, urls, are_enabled, starts, ends, sources, lengths, available, dissolves)
 
 
 def _are_whole(starts: Sequence[float], lengths: Sequence[float]) -> bool:

@@ -17,7 +17,7 @@ import opentimelineio as otio
 
 from otio_v2a.dialects import RetimeRule, is_generated
 from otio_v2a.guard import ANYTHING, Content
-from otio_v2a.leaves import NO_DISSOLVE, Leaf, LevelMarker
+from otio_v2a.leaves import Leaf, LevelMarker
 from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tidy
 from otio_v2a.references import Clock, Unusable, url_of
 from otio_v2a.runs import Row, Run, columns, pieces
@@ -245,8 +245,13 @@ class Walker:
             if kind is _Clip:
                 if is_plain and type(along.at) is int and run.take(child):
                     continue
-            elif kind is _Gap and run.skip(child):
-                continue
+            elif kind is _Gap:
+                if run.skip(child):
+                    continue
+            elif kind is _Transition:
+                before, after = self._offset(child.in_offset), self._offset(child.out_offset)
+                if run.cross(before=before, after=after):
+                    continue
             self._place_run(run, level, along)
             self._place(child, level, along)
         self._place_run(run, level, along)
@@ -281,21 +286,27 @@ class Walker:
 
     def _place_run(self, run: Run, level: _Level, along: _Along) -> None:
         """Walk past the clips and gaps of a run, as `_place` does one by one."""
-        rows, gap = run.end()
-        if rows and not self._place_plain(rows, level, along):
+        rows, gap, overlap = run.end()
+        if not rows:
+            return
+        if not self._place_plain(rows, level, along):
             for piece in pieces(rows):
                 if not self._place_plain(piece, level, along):
                     self._place_each(piece, level, along)
+        along.overlap = overlap
         if gap is not None:
             along.at += gap
             along.leaf = None
 
     def _place_each(self, rows: list[Row], level: _Level, along: _Along) -> None:
-        for clip, _, _, _, gap, *_ in rows:
+        for clip, _, _, _, gap, *_, (before, after) in rows:
             if gap:
                 along.at += gap
                 along.leaf = None
+            along.overlap = along.overlap or before
             self._place(clip, level, along)
+            if after:
+                along.leaf = self._dissolved(-1, self.leaves[-1].dissolve[0], after)
 
     def _place_plain(self, rows: list[Row], level: _Level, along: _Along) -> bool:
         """Walk past plain clips all at once; False, and nothing, when some are not on the frame grid."""
@@ -329,11 +340,11 @@ class Walker:
                 repeat(level.layer) if level.layer else self._layers,
                 repeat(level.markers),
                 plain.available,
-                repeat(NO_DISSOLVE),
+                plain.dissolves,
             ),
         )
         if along.overlap:
-            self._dissolved(place, along.overlap, 0)
+            self._dissolved(place, along.overlap, plain.dissolves[0][1])
             along.overlap = 0
         along.leaf = self.leaves[-1]
         along.at = plain.ends[-1] + offset
