@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["devices", "main"]
+__all__ = ["devices", "main", "multiplies_in_bf16"]
 
 
 def devices() -> Iterator[dict[str, Any]]:
@@ -39,6 +39,17 @@ def devices() -> Iterator[dict[str, Any]]:
         total = int(torch.mps.recommended_max_memory())
         used = int(torch.mps.driver_allocated_memory())
         yield {"name": "mps", "title": "Apple GPU", "total_bytes": total, "free_bytes": max(total - used, 0)}
+
+
+def multiplies_in_bf16(device: str) -> bool:
+    """Whether a device multiplies bfloat16 matrices faster than float32; False where torch cannot tell."""
+    import torch
+
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch says so since 2.9
+    known = torch.cpu.get_capabilities() if device == "cpu" and hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def _processor() -> str:

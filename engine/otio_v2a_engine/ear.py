@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from otio_v2a_engine.conditioning import SentenceEncoder
 from otio_v2a_engine.contract import EngineError, PromptSpec, Role, WeightsError
-from otio_v2a_engine.models.ear import EarNetwork, features, standing
+from otio_v2a_engine.models.ear import EarNetwork, features, features_of_mel, standing
 from otio_v2a_engine.models.mel import SAMPLE_RATE
 from otio_v2a_engine.reach import FAR, Reach, phrases
 from otio_v2a_engine.weights import FOLDER, read_weights
@@ -34,13 +34,15 @@ class Ear:
 
     Args:
         folder: of `ear.safetensors` and `ear.json`.
-        encoder: shared with whoever has one already.
+        encoder, reach: shared with whoever has them already.
 
     Raises:
         WeightsError: weights are missing or damaged.
     """
 
-    def __init__(self, folder: Path = FOLDER, *, encoder: SentenceEncoder | None = None) -> None:
+    def __init__(
+        self, folder: Path = FOLDER, *, encoder: SentenceEncoder | None = None, reach: Reach | None = None
+    ) -> None:
         weights = read_weights("ear", folder=folder)
         try:
             self._network = EarNetwork(hidden=int(weights.note["config"]["hidden"])).eval()
@@ -51,7 +53,7 @@ class Ear:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"the weights of the ear do not fit this version: {error}") from error
         self._encoder = encoder or SentenceEncoder()
-        self._reach = Reach(self._encoder)
+        self._reach = reach or Reach(self._encoder)
 
     def fit(self, sound: npt.NDArray[np.float32], sample_rate: int, prompt: PromptSpec) -> float | None:
         """How well mono sound `(n,)` fits its prompt, 0 to 1; None where the ear cannot tell.
@@ -65,6 +67,12 @@ class Ear:
             return None
         place = self._encoder.embed([prompt.text.strip()])
         return float(torch.sigmoid(self._slope * (standing(heard[None], place, self._usual)[0] - self._middle)))
+
+    @torch.no_grad()
+    def standings(self, mels: Tensor, text: str) -> Tensor:
+        """How far each of several log-mels `(K, F, 96)` stands out for a text, `(K,)`; for comparing them."""
+        heard = self._network(torch.from_numpy(np.stack([features_of_mel(mel) for mel in mels.cpu().numpy()])))
+        return standing(heard, self._encoder.embed([text]).expand(len(heard), -1), self._usual)
 
     def knows(self, prompt: PromptSpec) -> bool:
         """Whether a prompt, or a phrase of it, is near enough to what the ear has learned words for."""

@@ -44,7 +44,7 @@ SMALL = EngineSpec(
         devices=("cpu", "cuda", "mps"),
         default_steps=12,
         cost_factor=0.2,
-        options=("guidance-text", "appearance", "appearance-weight"),
+        options=("drafts", "guidance-text", "appearance", "appearance-weight"),
         takes_events=True,
         folder_options=("appearance",),
     ),

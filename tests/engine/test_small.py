@@ -129,6 +129,55 @@ def test_picture_and_text_have_scales_of_their_own(engine, movie) -> None:
         made("guidance-text=loud")
 
 
+def test_of_several_drafts_the_one_that_fits_the_prompt_is_finished(
+    engine: SmallEngine, movie: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(text: str, *options: str) -> np.ndarray:
+        return render(engine, ask(movie, text, channels=1, sampling=Sampling(steps=4, options=options)))
+
+    alone = made("glass clink", "drafts=1")
+    assert np.array_equal(made("", "drafts=3"), made("", "drafts=1"))  # nothing to fit
+    heard: list[tuple[int, str]] = []
+    found = []
+    for favourite in range(3):
+
+        def standings(mels: torch.Tensor, text: str, favourite: int = favourite) -> torch.Tensor:
+            heard.append((len(mels), text))
+            return torch.eye(len(mels))[favourite]
+
+        monkeypatch.setattr(engine._ear, "standings", standings)
+        monkeypatch.setattr("otio_v2a_engine.pipelines.small._ODD_DB", 100.0)
+        found.append(made("glass clink", "drafts=3"))
+    assert heard == [(3, "glass clink")] * 3
+    assert len({sound.tobytes() for sound in found}) == 3
+    assert np.allclose(found[0], alone, atol=0.02)  # the first draft is the sound that one alone would be
+    with pytest.raises(UnsupportedRequest, match="drafts is a number from 0 to 16"):
+        made("glass clink", "drafts=17")
+
+
+def test_a_draft_far_louder_or_fainter_than_most_is_not_finished(
+    engine: SmallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mels = torch.full((4, 50, 96), -2.0)
+    mels[1] += 1.0  # 20 dB louder
+    mels[2] -= 1.0
+    monkeypatch.setattr(engine._ear, "standings", lambda mels, text: torch.tensor([0.1, 0.9, 0.8, 0.3]))
+    assert engine._best(mels, "glass") == 3
+
+
+def test_bfloat16_and_float32_make_the_same_sound_to_the_ear(
+    engine: SmallEngine, movie: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = ask(movie, "rain", role=Role.AMB, n_samples=3 * RATE, channels=1, sampling=Sampling(steps=6))
+    mels = []
+    for in_bf16 in (True, False):
+        monkeypatch.setattr(engine, "_in_bf16", in_bf16)
+        mels.append(log_mel(render(engine, request)[0]))
+    heard = mels[1] > mels[1].max() - 2  # within 40 dB of the loudest
+    assert 20 * np.abs(mels[0] - mels[1])[heard].mean() < 1.0  # dB
+    assert not np.array_equal(*mels)
+
+
 class _Alternating(torch.nn.Module):
     """Says of every other event that it is a dog, of the rest that they are glass."""
 

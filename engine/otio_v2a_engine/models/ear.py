@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from otio_v2a_engine.models.mel import HOP, log_mel
 
-__all__ = ["FEATURES", "EarNetwork", "features", "standing"]
+__all__ = ["FEATURES", "EarNetwork", "features", "features_of_mel", "standing"]
 
 FEATURES = 8 * 48
 _TEXT = 384
@@ -23,7 +23,12 @@ _LOUD = 2.0  # frames within 40 dB of the loudest are heard
 
 def features(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """What a sound `(n,)` at 48 kHz is like, whatever its level and timing, `(FEATURES,)`."""
-    mel = np.maximum(log_mel(np.pad(sound, (0, max(0, _SHORTEST * HOP - len(sound))))), -4.5)
+    return features_of_mel(log_mel(np.pad(sound, (0, max(0, _SHORTEST * HOP - len(sound))))))
+
+
+def features_of_mel(mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The same of a log-mel `(F, 96)` of at least five frames."""
+    mel = np.maximum(mel, -4.5)
     mel = mel.reshape(len(mel), 48, 2).mean(2)
     level = mel.max(1)
     heard = mel[level > max(level.max() - _LOUD, -4.4)]

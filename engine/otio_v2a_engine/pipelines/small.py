@@ -31,6 +31,8 @@ from otio_v2a_engine.contract import (
     VisualEvent,
     WeightsError,
 )
+from otio_v2a_engine.devices import multiplies_in_bf16
+from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.choosing import left_out
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions, FlowConfig, FlowModel, PictureEncoder
@@ -75,6 +77,9 @@ class _Branch:
 
 _WHOLE, _NO_TEXT, _NOTHING = _Branch(True, True), _Branch(True, False), _Branch(False, False)
 _TEXT_UNTIL = 0.5  # of the way from noise to sound: what it is is decided early, when it is stays with the picture
+_DRAFTS, _MOST_DRAFTS = 4, 16
+_DRAFTED = 0.5  # of the steps, after which the best draft goes on alone
+_ODD_DB = 6.0
 _VOICES = {
     Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
     Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
@@ -120,8 +125,10 @@ class SmallEngine:
             model.eval().requires_grad_(False).to(self._device)
         self._sentences = SentenceEncoder()
         self._reach = Reach(self._sentences)
+        self._ear = Ear(encoder=self._sentences, reach=self._reach)
         self._appearance = Appearance(self._reach, device=self._device)
         self._latent = config.latent
+        self._in_bf16 = multiplies_in_bf16(self._device.type)
         self._kinds: list[str] = weights.note["config"]["kinds"]
 
     @property
@@ -224,9 +231,12 @@ class SmallEngine:
             )
 
         def velocities(x: Tensor, t: float, conditions: Conditions) -> Tensor:
-            n = len(conditions.role)
-            each: Tensor = self._flow(x.expand(n, -1, -1), torch.full((n,), t, device=self._device), conditions)
-            return each
+            """`(branches, drafts, T, 64)`."""
+            n, count = len(conditions.role), len(x)
+            many = Conditions(*(value.repeat_interleave(count, dim=0) for value in vars(conditions).values()))
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._in_bf16):  # as it was trained
+                each: Tensor = self._flow(x.repeat(n, 1, 1), torch.full((n * count,), t, device=self._device), many)
+            return each.float().view(n, count, *x.shape[1:])
 
         together = asked((_WHOLE,) if scale == 1.0 else (_WHOLE, _NOTHING))
         apart = asked((_WHOLE, _NO_TEXT, _NOTHING)) if is_apart else together
@@ -234,15 +244,34 @@ class SmallEngine:
         def velocity(x: Tensor, t: float) -> Tensor:
             if not is_apart or t >= _TEXT_UNTIL:
                 each = velocities(x, t, together)
-                return sampling.guided(each[:1], each[-1:], scale=scale, rescale=voice.rescale)
+                return sampling.guided(each[0], each[-1], scale=scale, rescale=voice.rescale)
             # What the prompt adds to the picture, and the picture to nothing.
-            each = velocities(x, t, apart)
-            wanted = each[1:2] + by_text / max(scale, 1e-3) * (each[:1] - each[1:2])
-            return sampling.guided(wanted, each[2:], scale=scale, rescale=voice.rescale)
+            whole, no_text, nothing = velocities(x, t, apart)
+            wanted = no_text + by_text / max(scale, 1e-3) * (whole - no_text)
+            return sampling.guided(wanted, nothing, scale=scale, rescale=voice.rescale)
 
-        x = torch.randn(1, maps.shape[1], self._latent, generator=generator).to(self._device)
+        n_drafts = self._n_drafts(request)
+        x = torch.randn(n_drafts, n_tokens, self._latent, generator=generator).to(self._device)
         times = sampling.schedule(request.sampling.steps or self.info.default_steps)
-        return sampling.sample_euler(velocity, x, times, on_step=on_step)
+        begun = round(_DRAFTED * (len(times) - 1)) if n_drafts > 1 else 0
+        if begun:
+            x = sampling.sample_euler(velocity, x, times[: begun + 1], on_step=on_step)
+            outcome = x + (1 - times[begun]) * velocity(x, times[begun])
+            best = self._best(self._codec.decode(outcome), text)
+            x = x[best : best + 1]
+        return sampling.sample_euler(velocity, x[:1], times[begun:], on_step=lambda i: on_step(begun + i))
+
+    def _n_drafts(self, request: RenderRequest) -> int:
+        """How many sounds are begun for a request, of which one is finished."""
+        asked = int(request.sampling.number("drafts", default=_DRAFTS, largest=_MOST_DRAFTS))
+        return max(1, asked) if request.prompt.role is Role.FX and self._ear.knows(request.prompt) else 1
+
+    def _best(self, mels: Tensor, text: str) -> int:
+        """Which of several log-mels `(K, F, 96)` fits a text best, but for those far louder or fainter than most."""
+        levels = 10 * torch.log10((10.0 ** (2 * mels)).mean((1, 2)).clamp_min(1e-12))
+        fits = self._ear.standings(mels, text)
+        fits[(levels - levels.median()).abs().cpu() > _ODD_DB] = -torch.inf
+        return int(fits.argmax())
 
     def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
         """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
