@@ -17,8 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-_SPOT = 0.55
-
 
 @dataclass(frozen=True)
 class Heard:
@@ -73,6 +71,7 @@ def _render(args: argparse.Namespace) -> tuple[list[list[Heard]], dict[str, floa
     from otio_v2a_engine.simulate.bank import Bank
     from otio_v2a_engine.simulate.scene import make_scene
     from otio_v2a_engine.simulate.vocabulary import KINDS
+    from otio_v2a_engine.specs import SURE
     from otio_v2a_engine.training import checkpoint
     from otio_v2a_engine.training.measures import render, request_for
     from otio_v2a_engine.training.probe import families_of, train_probe
@@ -97,7 +96,7 @@ def _render(args: argparse.Namespace) -> tuple[list[list[Heard]], dict[str, floa
                 request = request_for(Path(folder) / "scene.mp4", scene, prompt, reroll_seed(args.seed + number, take))
                 sound = render(engine, request)
                 seconds = Fraction(len(sound), SAMPLE_RATE)
-                spots = engine.spot(request.picture, duration_s=seconds, at_least=_SPOT)
+                spots = engine.spot(request.picture, duration_s=seconds, at_least=SURE)
                 seen = np.array([float(event.time_s) for event in spots])
                 heard, clean = onsets(sound, SAMPLE_RATE), listen(sound, SAMPLE_RATE).cleanness
                 sync = agreement(heard, seen) if len(seen) else None

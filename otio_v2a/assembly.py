@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from otio_v2a.guard import ANYTHING, Content
+from otio_v2a.lazily import Later
 from otio_v2a.leaves import NO_DISSOLVE, Leaf, LevelMarker
 from otio_v2a.mapping import Frames, TimeMap
 from otio_v2a.references import Clock, Located, Locator, Unusable
@@ -71,7 +72,7 @@ class Assembly:
 
     Attributes:
         spans: by record time, then lower layer first; each is made, and named, when somebody looks at it.
-        skipped: in the order of the walk.
+        skipped: in the order of the walk; worded when somebody looks at them.
         notes: what the user should know about clips that are scored.
     """
 
@@ -85,7 +86,7 @@ class Assembly:
         self._leaves: Sequence[Leaf] = ()
         self._seen: Sequence[_Seen] = ()
         self.spans = Spans.of(())
-        self.skipped: tuple[Skipped, ...] = ()
+        self.skipped: Sequence[Skipped] = ()
         self.notes: tuple[str, ...] = ()
 
     def add(self, leaves: Sequence[Leaf]) -> None:
@@ -94,7 +95,7 @@ class Assembly:
         usual: dict[tuple[str, tuple[int, int]], _Usual] = {}
         titles = _Titles(leaves)
         seen: list[_Seen] = []
-        skipped: dict[int, Skipped] = {}
+        skipped: dict[int, str | Sequence[int]] = {}
         notes: dict[int, str] = {}
         start: Frames
         shown: Frames
@@ -117,7 +118,7 @@ class Assembly:
                 try:
                     media, start, note, found = self._found(leaf)
                 except Unusable as error:
-                    skipped[order] = Skipped(_name(leaf), leaf.track, str(error))
+                    skipped[order] = str(error)
                     continue
                 shown = _shown(leaf, first, start)
                 if available is not None and found is not None:
@@ -129,8 +130,7 @@ class Assembly:
                 continue
             parts, above = cover.add(first, last, order)
             if not parts:
-                reason = f"it is hidden beneath {titles.of(above)}; read all tracks to score it as well"
-                skipped[order] = Skipped.of(_name(leaf), leaf.track, reason)
+                skipped[order] = above
                 continue
             if above:
                 hidden = last - first - sum(end - begin for begin, end in parts)
@@ -147,7 +147,7 @@ class Assembly:
         self._leaves = leaves
         self._seen = seen
         self.spans = self._spans()
-        self.skipped = tuple(skipped[order] for order in sorted(skipped))
+        self.skipped = Later(lambda: tuple(_skipped(leaves[at], skipped[at], titles) for at in sorted(skipped)))
         self.notes = tuple(notes[order] for order in sorted(notes))
 
     def _found(self, leaf: Leaf) -> tuple[MediaFile, Frames, str, _Usual | None]:
@@ -321,6 +321,13 @@ class _Titles(dict[int, str]):
     def of(self, orders: Sequence[int]) -> str:
         """Words for several."""
         return ", ".join({self[order]: None for order in orders})
+
+
+def _skipped(leaf: Leaf, why: str | Sequence[int], titles: _Titles) -> Skipped:
+    """A clip that is not scored: because of something, or hidden by others."""
+    if not isinstance(why, str):
+        why = f"it is hidden beneath {titles.of(why)}; read all tracks to score it as well"
+    return Skipped(_name(leaf), leaf.track, why)
 
 
 def _record_range(

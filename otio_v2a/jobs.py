@@ -17,7 +17,7 @@ from otio_v2a.bulk import without_collections
 from otio_v2a.errors import MediaError, PlanError
 from otio_v2a.event_markers import span_events
 from otio_v2a.hashing import content_hash, digest, picture_text, sound_text, spelled
-from otio_v2a.lazily import Grouped
+from otio_v2a.lazily import Grouped, Later
 from otio_v2a.media_identity import MediaIdentity, identify
 from otio_v2a.prompts import Ask, Asks, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Outlines, Shot, Skipped, Spans
@@ -147,7 +147,7 @@ class Plan:
     """
 
     jobs: Sequence[GenerationJob]
-    skipped: tuple[Skipped, ...] = ()
+    skipped: Sequence[Skipped] = ()
     estimated_s: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -171,7 +171,7 @@ def plan(
     """
     asks = Asks.of(asks)
     planner = _Planner(options or PlanOptions(), roles=asks.roles)
-    skipped = list(cut.skipped)
+    skipped: list[Skipped] = []
     held: list[str] = []
     found: dict[str, tuple[Shot, ...]] = {}
     units: list[tuple[int, _Work, MediaIdentity]] = []
@@ -211,7 +211,7 @@ def plan(
 
     return Plan(
         jobs=Grouped([work.n_jobs for _, work, _ in units], make),
-        skipped=tuple(dict.fromkeys(skipped)),
+        skipped=Later(lambda: tuple(dict.fromkeys([*cut.skipped, *skipped]))),
         estimated_s=estimated_s,
         notes=_notes(tuple(dict.fromkeys(held))),
     )

@@ -302,7 +302,7 @@ class _Run:
         report = RunReport(
             takes=tuple(take for _, take in sorted(self._takes.items())),
             failures=tuple(failure for _, failure in sorted(self._failures.items())),
-            skipped=self._plan.skipped,
+            skipped=tuple(self._plan.skipped),
             reused=self._reused,
             left=left,
             cancelled=cancelled and left > 0,

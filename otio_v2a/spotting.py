@@ -27,11 +27,9 @@ from otio_v2a.worker_process import Stop
 from otio_v2a.workers import Workers
 from otio_v2a_engine.contract import VisualEvent
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
+from otio_v2a_engine.specs import SURE
 
-__all__ = ["SURE", "ClipEvents", "SpotOptions", "Spotted", "default_out", "look", "spot", "with_markers"]
-
-SURE = 0.75
-"""Confidence from which the shipped engine lets an instant sound by itself."""
+__all__ = ["ClipEvents", "SpotOptions", "Spotted", "default_out", "look", "spot", "with_markers"]
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Cut:
     timeline: otio.schema.Timeline
     timing: CutTiming
     spans: Sequence[ClipSpan]
-    skipped: tuple[Skipped, ...]
+    skipped: Sequence[Skipped]
     dialect: Dialect
     notes: tuple[str, ...] = ()
     media_base: Path | None = None

@@ -22,10 +22,10 @@ from otio_v2a_engine.contract import (
     WeightsError,
 )
 from otio_v2a_engine.models.mel import log_mel
-from otio_v2a_engine.models.spots import SURE
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import Scene, make_scene
+from otio_v2a_engine.specs import SURE
 from otio_v2a_engine.training.measures import write_movie
 from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
 from otio_v2a_engine.weights import Weights, read_weights

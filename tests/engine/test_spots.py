@@ -3,7 +3,8 @@
 import torch
 
 from otio_v2a_engine.models.flow import EVENT_SLOTS
-from otio_v2a_engine.models.spots import SURE, Spot, edited_tokens, event_slots, find_spots, peaks
+from otio_v2a_engine.models.spots import Spot, edited_tokens, event_slots, find_spots, peaks
+from otio_v2a_engine.specs import SURE
 
 
 def _logits(n_tokens: int, **sure: float) -> torch.Tensor:

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from otio_v2a.lazily import Grouped
+from otio_v2a.lazily import Grouped, Later
 
 ITEMS = ("a0", "a1", "c0", "d0", "d1", "d2")
 SIZES = {"a": 2, "b": 0, "c": 1, "d": 3}
@@ -83,3 +83,21 @@ def test_a_long_one_is_walked_through_whole():
     sizes = [number % 3 for number in range(20_000)]
     sequence = Grouped(sizes, lambda number: (number,) * sizes[number])
     assert list(sequence) == [number for number in range(20_000) for _ in range(sizes[number])]
+
+
+def test_what_is_made_later_is_made_once_and_is_a_tuple_to_all_who_look():
+    made = []
+
+    def make() -> tuple[str, ...]:
+        made.append(1)
+        return ("a", "b", "c")
+
+    later = Later(make)
+    assert not made
+    assert (len(later), later[1], later[1:], list(later)) == (3, "b", ("b", "c"), ["a", "b", "c"])
+    assert later == ("a", "b", "c") == later
+    assert later != ("a",)
+    assert hash(later) == hash(("a", "b", "c"))
+    assert repr(later) == "('a', 'b', 'c')"
+    assert type(copy.copy(later)) is tuple
+    assert len(made) == 1

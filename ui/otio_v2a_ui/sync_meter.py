@@ -21,11 +21,11 @@ from otio_v2a.hearing import onsets
 from otio_v2a.ranking import take_sound
 from otio_v2a.shot_cache import ShotCache
 from otio_v2a.spans import ClipSpan
-from otio_v2a.spotting import SURE
 from otio_v2a.stem import StemClip
 from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerProcess, WorkerSettings
 from otio_v2a_engine.contract import EngineError, Role
 from otio_v2a_engine.registry import DEFAULT_ENGINE
+from otio_v2a_engine.specs import SURE
 from otio_v2a_ui.document import Document
 from otio_v2a_ui.syncing import Sync, compare
 
