@@ -10,13 +10,12 @@ from torch import Tensor
 
 from otio_v2a_engine.models.flow import EVENT_SLOTS, TOLD
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE
+from otio_v2a_engine.specs import SURE
 
-__all__ = ["SLOT_S", "SURE", "Spot", "away_from_cuts", "edited_tokens", "event_slots", "find_spots", "peaks"]
+__all__ = ["SLOT_S", "Spot", "away_from_cuts", "edited_tokens", "event_slots", "find_spots", "peaks"]
 
 SLOT_S = HOP / SAMPLE_RATE
 """Seconds of a slot."""
-SURE = 0.75
-"""Confidence from which a spot sounds; F1 on scenes that nothing else was measured on is flat between 0.6 and 0.8."""
 _APART = 6  # slots: of two spots within 60 ms the surer one counts
 _CUT_S = 0.065
 _SAME = 4  # slots: an event this near to a spot is that spot
