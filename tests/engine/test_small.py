@@ -198,7 +198,7 @@ def test_events_of_a_forbidden_kind_are_silent_and_the_others_stay(tmp_path: Pat
     for seed in SYNC_SEEDS[:2]:
         path = tmp_path / f"{seed}.mp4"
         write_movie(path, _scene(seed).frames)
-        request = ask(Picture(str(path)), "glass clink", n_samples=8 * RATE, channels=1)
+        request = ask(Picture(str(path)), "glass clink and a dog barks", n_samples=8 * RATE, channels=1)
         spots = engine.spot(request.picture, duration_s=Fraction(8), at_least=SURE)
         starts = [round(spot.time_s * RATE) for spot in spots]
         forbidding = replace(request, prompt=replace(request.prompt, negative_text="a dog barks"))

@@ -7,7 +7,7 @@ seed ---> noise --------------------+
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
@@ -250,7 +250,7 @@ class SmallEngine:
             wanted = no_text + by_text / max(scale, 1e-3) * (whole - no_text)
             return sampling.guided(wanted, nothing, scale=scale, rescale=voice.rescale)
 
-        n_drafts = self._n_drafts(request)
+        n_drafts = self._n_drafts(request, text)
         x = torch.randn(n_drafts, n_tokens, self._latent, generator=generator).to(self._device)
         times = sampling.schedule(request.sampling.steps or self.info.default_steps)
         begun = round(_DRAFTED * (len(times) - 1)) if n_drafts > 1 else 0
@@ -261,10 +261,11 @@ class SmallEngine:
             x = x[best : best + 1]
         return sampling.sample_euler(velocity, x[:1], times[begun:], on_step=lambda i: on_step(begun + i))
 
-    def _n_drafts(self, request: RenderRequest) -> int:
-        """How many sounds are begun for a request, of which one is finished."""
+    def _n_drafts(self, request: RenderRequest, text: str) -> int:
+        """How many sounds are begun for a request and the text of its prompt, of which one is finished."""
         asked = int(request.sampling.number("drafts", default=_DRAFTS, largest=_MOST_DRAFTS))
-        return max(1, asked) if request.prompt.role is Role.FX and self._ear.knows(request.prompt) else 1
+        is_known = request.prompt.role is Role.FX and self._ear.knows(replace(request.prompt, text=text))
+        return max(1, asked) if is_known else 1
 
     def _best(self, mels: Tensor, text: str) -> int:
         """Which of several log-mels `(K, F, 96)` fits a text best, but for those far louder or fainter than most."""

@@ -87,7 +87,7 @@ def _export(args: argparse.Namespace) -> None:
     flow_steps = checkpoint.load(args.runs / "flow", models={"average": small})
     vocoder_steps = checkpoint.load(args.runs / "vocoder", models={"average": vocoder})
     codec = load_codec(args.runs / "flow", shards.paths(args.runs / "shards"))
-    n_scenes = 64 * len(shards.paths(args.runs / "shards"))
+    n_shards, n_sights = (len(found(args.runs / "shards")) for found in (shards.paths, shards.sight_paths))
     program = "python -m otio_v2a_engine.training --runs RUNS"
     note = {
         "licence": "Apache-2.0",
@@ -99,7 +99,8 @@ def _export(args: argparse.Namespace) -> None:
         },
         "training": {
             "commands": [
-                f"{program} --sounds SOUNDS scenes --count {n_scenes // 64} --seed 7",
+                f"{program} --sounds SOUNDS scenes --count {n_shards} --seed 7",
+                f"{program} --sounds SOUNDS sights --count {n_sights} --seed 7",
                 f"{program} --sounds SOUNDS vocoder --steps {vocoder_steps} --seed 1",
                 f"{program} flow --steps {run['steps']} --tokens {run['drawing']['tokens']} "
                 f"--layers {config.layers} --seed {run['seed']}",
@@ -107,7 +108,8 @@ def _export(args: argparse.Namespace) -> None:
             "seeds": {"scenes": 7, "vocoder": 1, "flow": run["seed"]},
             "flow_steps": flow_steps,
             "vocoder_steps": vocoder_steps,
-            "scenes": n_scenes,
+            "scenes": shards.SCENES_PER_SHARD * n_shards,
+            "sights": shards.SCENES_PER_SHARD * n_sights,
         },
         "history": json.loads(history.read_text()) if (history := args.runs / "history.json").exists() else [],
         "figures": json.loads(args.figures.read_text()) if args.figures else {},
