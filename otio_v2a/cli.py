@@ -12,7 +12,6 @@ from pathlib import Path
 
 from otio_v2a.cli_models import add_engine_options, add_explain, add_weights
 from otio_v2a.errors import V2AError
-from otio_v2a_engine.specs import SURE
 
 __all__ = ["main"]
 
@@ -176,9 +175,7 @@ def _add_spot(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("cut", type=Path, metavar="CUT", help="the cut, or a movie file")
     parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="the marked timeline (CUT_spotted.otio)")
     parser.add_argument("--clip", action="append", default=[], metavar="NAME", help="only this clip: name, id or glob")
-    parser.add_argument(
-        "--at-least", type=float, metavar="P", help=f"confidence of a marked instant, at least ({SURE})"
-    )
+    parser.add_argument("--at-least", type=float, metavar="P", help="how sure, 0 to 1 (as what sounds by itself)")
     parser.add_argument("--again", action="store_true", help="also clips spotted before; replaces our markers")
     parser.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
