@@ -85,13 +85,16 @@ def test_a_disguised_window_differs_keeps_its_instants_and_depends_on_the_genera
     maps = torch.zeros(40, 8, 7, 12)
     maps[:, MOVING:] = torch.rand(1, 3, 7, 12, generator=torch.Generator().manual_seed(2))
     maps[20, :MOVING, 2:5, 4:8] = 1.0  # something moves, once
-    seen = [disguised(maps, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    cuts = torch.zeros(40)
+    cuts[7] = 1
+    seen = [disguised(maps, cuts, np.random.default_rng(seed)) for seed in (3, 3, 4)]
     assert torch.equal(seen[0], seen[1])
     assert not torch.equal(seen[0], seen[2])
     for window in seen:
         assert window.shape == maps.shape
         assert not torch.equal(window[:, MOVING:], maps[:, MOVING:])
         assert int(window[:, :MOVING].abs().mean((1, 2, 3)).argmax()) == 20
+        assert not window[7, :MOVING].any()
 
 
 def test_a_batch_is_a_function_of_seed_and_step_and_joins_scenes_at_a_cut(folder: Path) -> None:

@@ -188,7 +188,9 @@ class Examples:
         seen = (roles == 0) & sees & ~told & (knows < drawing.told_share + drawing.seen_share)
         # Some that are told their events see another scene's picture: what is told overrules what is seen.
         shown = np.where(told & (rng.random(size) < 0.3), rng.integers(0, len(self), size), scenes)
-        maps = torch.stack([disguised(self.maps[i][c].float(), rng) for i, c in zip(shown, cut, strict=True)])
+        cuts = torch.stack([self.cuts[i][c] for i, c in zip(shown, cut, strict=True)]).float()
+        windows = (self.maps[i][c].float() for i, c in zip(shown, cut, strict=True))
+        maps = torch.stack([disguised(window, flags, rng) for window, flags in zip(windows, cuts, strict=True)])
         see = np.broadcast_to(sees[:, None], (size, n_tokens)).copy()
         for row in np.flatnonzero(told & (rng.random(size) < 0.35)):  # parts hidden, as around an edited event
             for _ in range(int(rng.integers(1, 5))):
@@ -199,7 +201,7 @@ class Examples:
         onsets = softened(torch.stack([self.events[i] for i in scenes]))
         return {
             "maps": maps,
-            "cuts": torch.stack([self.cuts[i][c] for i, c in zip(shown, cut, strict=True)]).float(),
+            "cuts": cuts,
             "events": torch.cat([events * is_told, is_told.expand(-1, n_tokens, 1)], dim=2),
             "seen": torch.from_numpy(seen),
             "seen_own": torch.from_numpy(shown == scenes),

@@ -29,8 +29,11 @@ def mirrored(maps: Tensor) -> Tensor:
     return maps
 
 
-def disguised(maps: Tensor, rng: np.random.Generator) -> Tensor:
-    """One window's maps `(T, 8, 7, 12)` as of a similar scene: framed, lit and textured otherwise, partly hidden."""
+def disguised(maps: Tensor, cuts: Tensor, rng: np.random.Generator) -> Tensor:
+    """One window's maps `(T, 8, 7, 12)` as of a similar scene: framed, lit and textured otherwise, partly hidden.
+
+    At cuts `(T,)` nothing moves, as in the maps of a real picture.
+    """
     if rng.random() < 0.5:
         maps = mirrored(maps)
     down, right = int(rng.integers(0, 3)), int(rng.integers(0, 5))
@@ -47,6 +50,7 @@ def disguised(maps: Tensor, rng: np.random.Generator) -> Tensor:
         height, width = int(rng.integers(1, 4)), int(rng.integers(1, 5))
         top, left = int(rng.integers(0, CELLS_Y + 1 - height)), int(rng.integers(0, CELLS_X + 1 - width))
         maps[:, :, top : top + height, left : left + width] = 0
+    maps[cuts > 0, :MOVING] = 0
     return maps
 
 
@@ -95,14 +99,15 @@ class Pictures:
         def windows(of: list[Tensor]) -> Tensor:
             return torch.stack([of[i][start : start + n_tokens] for i, start in zip(scenes, starts, strict=True)])
 
-        maps = torch.stack([disguised(window, rng) for window in windows(self.maps).float()])
         cuts, onsets, kinds = windows(self.cuts).float(), windows(self.onsets).float(), windows(self.kinds).long()
+        seen = zip(windows(self.maps).float(), cuts, strict=True)
+        maps = torch.stack([disguised(window, flags, rng) for window, flags in seen])
         for row in np.flatnonzero(rng.random(size) < _JOINED):
             other, at = (row + 1) % size, int(rng.integers(20, n_tokens - 20))
             for tensor in (maps, cuts, onsets, kinds):
                 tensor[row, at:] = tensor[other, at:]
             cuts[row, at] = 1.0
-        maps[:, :, :MOVING] *= (cuts == 0)[..., None, None, None]
+            maps[row, at, :MOVING] = 0.0
         return {"maps": maps, "cuts": cuts, "onsets": softened(onsets), "kinds": kinds}
 
 
