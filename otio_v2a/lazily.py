@@ -16,11 +16,24 @@ _MOST_AHEAD = 4096
 T = TypeVar("T")
 
 
-class Grouped(Sequence[T], Generic[T]):
-    """A sequence of known length whose items are made a group at a time, on the first look, and then kept.
+class _LikeTuple(Sequence[T], Generic[T]):
+    """Equals a tuple of the same items, hashes like it, and travels between processes as one."""
 
-    It equals a tuple of the same items, hashes like it, and travels between processes as one.
-    """
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, tuple | _LikeTuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)
+
+
+class Grouped(_LikeTuple[T]):
+    """A sequence of known length whose items are made a group at a time, on the first look, and then kept."""
 
     def __init__(self, sizes: Iterable[int], make: Callable[[int], tuple[T, ...]]) -> None:
         """`sizes` are the groups' numbers of items; `make` makes the items of the group with a number."""
@@ -60,21 +73,9 @@ class Grouped(Sequence[T], Generic[T]):
                 yield from group
             start, stop = stop, min(2 * stop, stop + _MOST_AHEAD)
 
-    def __eq__(self, other: object) -> bool:
-        return tuple(self) == tuple(other) if isinstance(other, tuple | Grouped) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return tuple, (tuple(self),)
-
-
-class Later(Sequence[T], Generic[T]):
-    """A tuple that is made when somebody looks at it, and then kept; it equals that tuple and travels as it."""
+class Later(_LikeTuple[T]):
+    """A sequence whose items are all made together, on the first look, and then kept."""
 
     def __init__(self, make: Callable[[], tuple[T, ...]]) -> None:
         self._make = make
@@ -93,14 +94,5 @@ class Later(Sequence[T], Generic[T]):
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         return self._items[index]
 
-    def __eq__(self, other: object) -> bool:
-        return self._items == tuple(other) if isinstance(other, tuple | Later) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._items)
-
-    def __repr__(self) -> str:
-        return repr(self._items)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return tuple, (self._items,)
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items)

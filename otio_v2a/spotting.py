@@ -15,6 +15,7 @@ from otio_v2a import runner, targets, timeline
 from otio_v2a.assembly import clip_ids
 from otio_v2a.errors import CutError, PlanError, RunError
 from otio_v2a.event_markers import EVENT, EVENT_COLOUR, EVENT_NAME, SPOTTED, event_fields, is_spotted
+from otio_v2a.leaves import Leaf
 from otio_v2a.mapping import TimeMap, tidy
 from otio_v2a.references import Clock, Locator
 from otio_v2a.spans import ClipSpan
@@ -22,7 +23,7 @@ from otio_v2a.takes import TakeStore, default_root
 from otio_v2a.targets import Target
 from otio_v2a.timeline import Cut, ReadOptions
 from otio_v2a.tracks import NAMESPACE
-from otio_v2a.walk import Leaf, Walker
+from otio_v2a.walk import Walker
 from otio_v2a.worker_process import Stop
 from otio_v2a.workers import Workers
 from otio_v2a_engine.contract import VisualEvent

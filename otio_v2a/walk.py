@@ -22,7 +22,7 @@ from otio_v2a.mapping import IDENTITY, Frames, TimeMap, ceil_frames, scalar, tid
 from otio_v2a.references import Clock, Unusable, url_of
 from otio_v2a.runs import Row, Run, columns, pieces
 
-__all__ = ["Leaf", "Walker"]
+__all__ = ["Walker"]
 
 _Clip = otio.schema.Clip
 _Gap = otio.schema.Gap

@@ -187,12 +187,12 @@ def make_sights(folder: Path, *, number: int, seed: int, bank: Bank) -> Path:
 
 def read_sights(path: Path) -> Sights:
     """Read a shard's pictures: one of sights, or one with sound."""
-    tensors = load_file(path)
     notes = json.loads(path.with_suffix(".json").read_text())
-    if "events" in notes:
-        events = [[(float(onset_s), kind) for onset_s, kind in scene] for scene in notes["events"]]
-        return Sights(tensors["maps"], tensors["cuts"], events)
-    return read_shard(path).sights
+    if "events" not in notes:
+        return read_shard(path).sights
+    tensors = load_file(path)
+    events = [[(float(onset_s), kind) for onset_s, kind in scene] for scene in notes["events"]]
+    return Sights(tensors["maps"], tensors["cuts"], events)
 
 
 def read_shard(path: Path) -> Shard:
