@@ -190,7 +190,11 @@ class _Sustained:
         note = additive(hz, levels, numbers, rng)
         if self.breath:
             air = shaped_noise(
-                min(len(note), SAMPLE_RATE), low_hz=_hz(pitch), high_hz=4 * _hz(pitch) + 2500, tilt_db=-3, rng=rng
+                min(len(note), SAMPLE_RATE),
+                low_hz=_hz(pitch),
+                high_hz=min(4 * _hz(pitch) + 2500, 7e3),
+                tilt_db=-3,
+                rng=rng,
             )
             level = np.interp(np.arange(len(note)), np.arange(len(t)) * _CONTROL, envelope)
             loud = float(np.sqrt(np.mean(note**2)))

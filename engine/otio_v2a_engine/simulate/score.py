@@ -415,7 +415,7 @@ def _organ(rng: Rng, s: Score) -> Part:
 
 def _music_box(rng: Rng, s: Score) -> Part:
     notes = _melody(rng, s, "music_box", low=76, strength=0.9)
-    if rng.random() < 0.8:
+    if s.density < 0.5 or s.held is not None or rng.random() < 0.6:  # a slow line of bells alone has gaps
         notes += _arpeggio(rng, s, "music_box", low=67, strength=0.5, ring=1.0)
     words = ("music box", "music box melody", "bells", "chimes", "music box tune")
     return notes, (*words, "lullaby") if s.bpm < 95 else words
