@@ -125,7 +125,7 @@ def _person(rng: Rng, n: int, said: Sequence[_Said], *, x: float, y: float, size
 
     wide, off = width / size, turn / size
     people: list[Actor] = []
-    if rng.random() < 0.85:
+    if size < 0.6 or rng.random() < 0.7:  # a close-up may end at the chin
         people.append(actor(n, x=x, y=y + size * 0.6, w=size * 0.3, h=size * 0.6, colour=_shade(skin, 0.8)))
         people.append(
             actor(n, x=x, y=y + size * 1.25, w=size * rng.uniform(1.6, 2.2), h=size * 1.15, colour=cloth, roundness=0.6)
