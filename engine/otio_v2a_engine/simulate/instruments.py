@@ -27,6 +27,9 @@ Player = Callable[[int, float, float], Samples]
 
 _CONTROL = 192  # samples between two values of a partial's level and frequency: 4 ms
 _HIGHEST_HZ = 16000.0
+_ONE_THREAD = (
+    250_000  # multiplications up to which OpenBLAS starts no threads: they wait for each other beside training
+)
 DRUMS = ("kick", "snare", "hat", "crash", "tom", "taiko")
 _RECORDED = {"kick": "drum", "tom": "drum", "snare": "snare", "hat": "cymbal", "crash": "cymbal"}
 
@@ -60,7 +63,10 @@ def additive(hz: Array, levels: Array, ratios: Array, rng: Rng) -> Samples:
     turning *= np.tile((levels / len(hz) ** 0.5).astype(np.float32), 2)
     j = np.arange(-_CONTROL, _CONTROL, dtype=np.float32)
     angle = ((2 * np.pi * nominal / SAMPLE_RATE) * ratios).astype(np.float32)[:, None] * j
-    frames = turning @ (np.concatenate([np.cos(angle), -np.sin(angle)]) * (1 - np.abs(j) / _CONTROL))
+    cosines = np.concatenate([np.cos(angle), -np.sin(angle)]) * (1 - np.abs(j) / _CONTROL)
+    rows = max(1, _ONE_THREAD // cosines.size)
+    turning = np.concatenate([turning, np.zeros((-len(turning) % rows, 2 * n_partials), np.float32)])
+    frames = (turning.reshape(-1, rows, 2 * n_partials) @ cosines).reshape(-1, 2 * _CONTROL)[: len(levels)]
     out = np.zeros((len(frames) + 1, _CONTROL), np.float32)
     out[:-1] += frames[:, :_CONTROL]
     out[1:] += frames[:, _CONTROL:]
@@ -207,7 +213,7 @@ TUNED: dict[str, Callable[[Rng], _Struck | _Sustained]] = {
     "guitar": lambda r: _Struck(r.uniform(2.2, 4), r.uniform(0.9, 1.5), r.uniform(0.12, 0.3), 4e-5, 0.15, 0.3),
     "bass": lambda r: _Struck(r.uniform(1.2, 2.2), r.uniform(1.1, 1.7), r.uniform(0.15, 0.3), 3e-5, 0.08, 0.1),
     "music_box": lambda r: _Struck(
-        r.uniform(2, 3.5), r.uniform(1.2, 1.8), 0.37, 0.0, 0.8, 0.12,
+        r.uniform(3, 6), r.uniform(1.2, 1.8), 0.37, 0.0, 0.8, 0.12,
         ratios=((1, 2.0, 3.01, 6.27, 17.55), (1, 2.76, 5.4, 8.93), (1, 4.0, 10.1))[int(r.integers(3))],
         damping=0.5, attack_s=0.0008,
     ),

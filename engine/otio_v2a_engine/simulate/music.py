@@ -60,7 +60,7 @@ def _words(score: Score, rng: Rng) -> str:
         return f"{mood} {rng.choice(['music', 'background music'])}"
     if kind < 0.3:
         return lead
-    if kind < 0.4 and score.mode in ("major", "minor"):
+    if kind < 0.36 and score.mode in ("major", "minor") and "drum" not in lead:
         return f"{lead} in a {score.mode} key"
     if kind < 0.65 and pace:
         return f"{pace} {lead}" if rng.random() < 0.3 else f"{pace} {mood} {lead}"

@@ -166,8 +166,8 @@ def _sketch(rng: Rng, seconds: float, style: str) -> Score:
     chords = [cycle[(bar // slow + turn) % len(cycle)] for bar in range(n_bars)]
     held = None
     if seconds > 3 and rng.random() < 0.2:
-        last = int((first_beat + beats * rng.uniform(0.55, 0.85)) // per_bar)
-        if last >= 1:
+        last = int(np.ceil((first_beat + beats * rng.uniform(0.5, 0.75)) / per_bar))
+        if last * per_bar < first_beat + 0.9 * beats:
             held = last
             home = chords[0] if mode == "tense" else _chord(mode, tonic, 0, seventh=False)
             chords[last:] = [home] * (n_bars - last)
@@ -281,10 +281,12 @@ def _melody(rng: Rng, s: Score, voice: str, *, low: int, strength: float, legato
     low += MOODS[s.mood].register
     high = low + 19
     motif, answer = (_rhythm(rng, s, density=s.density) for _ in range(2))
+    rests, resting = s.per_bar * 60 / s.bpm < 2.5, False  # a slow bar would be a hole
     pitch = float(low + rng.integers(4, 13))
     notes: list[Note] = []
     for bar in s.bars:
-        if bar and rng.random() < 0.12:
+        resting = rests and not resting and bar > 0 and rng.random() < 0.14
+        if resting:
             continue
         beat = 0.0
         for beats in (motif, motif, answer, motif)[bar % 4] if rng.random() < 0.8 else answer:
@@ -388,7 +390,7 @@ def _synth(rng: Rng, s: Score) -> Part:
     words: tuple[str, ...] = ("synth music", "electronic music", "electronic synth music", "synthesizer")
     notes: list[Note] = []
     arp = s.density > 0.5 or rng.random() < 0.5
-    if not arp or rng.random() < 0.6:
+    if not arp or s.held is not None or rng.random() < 0.6:  # nothing else would last under a held end
         notes += _held_chords(s, "pad", low=50, strength=0.6)
         words += () if arp else ("ambient synth pad", "synth pad", "ambient electronic music")
     if arp:
@@ -415,7 +417,7 @@ def _organ(rng: Rng, s: Score) -> Part:
 
 def _music_box(rng: Rng, s: Score) -> Part:
     notes = _melody(rng, s, "music_box", low=76, strength=0.9)
-    if s.density < 0.5 or s.held is not None or rng.random() < 0.6:  # a slow line of bells alone has gaps
+    if s.bpm < 100 or s.held is not None or rng.random() < 0.6:  # a slow line of bells alone has gaps
         notes += _arpeggio(rng, s, "music_box", low=67, strength=0.5, ring=1.0)
     words = ("music box", "music box melody", "bells", "chimes", "music box tune")
     return notes, (*words, "lullaby") if s.bpm < 95 else words
