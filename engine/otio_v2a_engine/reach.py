@@ -20,7 +20,7 @@ from torch import Tensor
 from otio_v2a_engine.conditioning import SentenceEncoder, sentence_folder
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.embedding_tables import cache_folder, read_table, write_table
-from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECTS
+from otio_v2a_engine.simulate.vocabulary import OF_ROLE
 
 __all__ = ["FAR", "Reach", "phrases"]
 
@@ -29,6 +29,8 @@ FAR = 0.5
 _VERY_FAR = 0.4
 _SHARP = 0.07  # of the cosine: how much nearer one kind must be than another to count
 _SHOWN = 3
+_ALIKE = {Role.FX: (Role.FX, Role.AMB), Role.AMB: (Role.FX, Role.AMB), Role.MUS: (Role.MUS,), Role.DX: (Role.DX,)}
+"""Stems whose captions are known to a role: rain among the effects is odd, but not unknown; a voice is."""
 _SHIPPED = Path(__file__).with_name("captions.safetensors")
 _EMBEDDING = 384
 _SAMPLE = 2**18  # bytes of the encoder's file that go into the key, at both ends
@@ -61,7 +63,7 @@ class Reach:
         captions, table = self.known(role)
         likeness = (self._encoder.embed([phrase]) @ table.T)[0]
         found: dict[str, tuple[str, float]] = {}
-        kinds = _kind_of()
+        kinds = _kind_of(role)
         for index in likeness.argsort(descending=True).tolist():
             found.setdefault(kinds[captions[index]], (captions[index], float(likeness[index])))
             if len(found) == _SHOWN:
@@ -71,15 +73,18 @@ class Reach:
     def warnings(self, prompt: PromptSpec) -> tuple[str, ...]:
         """What to tell the user of the phrases that are far from everything known, each with what comes nearest."""
         told = []
+        role = prompt.role
         # A phrase may be cut wrongly, "salt and pepper mill": where the whole is near, only a very far part is named.
-        limit = FAR if self._likeness(prompt.text) < FAR else _VERY_FAR
+        limit = FAR if self._likeness(prompt.text, role) < FAR else _VERY_FAR
         for phrase in phrases(prompt.text):
-            if self._likeness(phrase) < limit:
-                near = self.nearest(phrase, prompt.role)
+            if self._likeness(phrase, role) < limit:
+                near = self.nearest(phrase, role)
                 names = ", ".join(f'"{caption}"' for caption, _ in near)
+                others = [other for other in Role if other not in _ALIKE[role] and self._likeness(phrase, other) >= FAR]
+                hint = f"; the role {others[0]} makes it" if others else ""
                 told.append(
-                    f'"{phrase}" is far from what this engine has learned (likeness {near[0][1]:.2f} of 1); '
-                    f"the nearest it can do: {names}"
+                    f'"{phrase}" is far from what this engine has learned for {role} (likeness {near[0][1]:.2f} of 1); '
+                    f"the nearest it can do: {names}{hint}"
                 )
         return tuple(told)
 
@@ -95,25 +100,24 @@ class Reach:
         """
         near = [phrase for phrase in phrases(text) if self.nearest(phrase, Role.FX)[0][1] >= FAR]
         captions, table = self.known(Role.FX)
-        kind_of = _kind_of()
+        kind_of = _kind_of(Role.FX)
         column = torch.tensor([names.index(kind_of[caption]) for caption in captions])
         likeness = self._encoder.embed(near) @ table.T if near else torch.zeros(0, len(captions))
         best = torch.full((len(near), len(names)), -1.0)
         best = best.scatter_reduce(1, column.expand(len(near), -1), likeness, "amax")
         return torch.softmax(best / _SHARP, dim=1)
 
-    def _likeness(self, phrase: str) -> float:
-        """Cosine to the nearest caption of any role: rain among the effects is odd, but not unknown."""
-        return max(self.nearest(phrase, role)[0][1] for role in (Role.FX, Role.AMB))
+    def _likeness(self, phrase: str, role: Role) -> float:
+        """Cosine to the nearest caption of a role, or of one that is like it."""
+        return max(self.nearest(phrase, alike)[0][1] for alike in _ALIKE[role])
 
     def known(self, role: Role) -> tuple[tuple[str, ...], Tensor]:
         """The captions of a role's training data and their sentence embeddings `(N, 384)`."""
         if self._tables is None:
-            captions = {role: _captions(role) for role in (Role.FX, Role.AMB)}
-            everything = [caption for words in captions.values() for caption in words]
-            both = torch.split(self._embeddings(everything), [len(words) for words in captions.values()])
-            self._tables = {role: (captions[role], part) for role, part in zip(captions, both, strict=True)}
-        return self._tables[Role.AMB if role is Role.AMB else Role.FX]
+            captions = {role: _captions(role) for role in OF_ROLE}
+            tables = torch.split(self._embeddings(_all_captions()), [len(words) for words in captions.values()])
+            self._tables = {role: (captions[role], table) for role, table in zip(captions, tables, strict=True)}
+        return self._tables[role]
 
     def _embeddings(self, captions: Sequence[str]) -> Tensor:
         key = _key(captions)
@@ -129,13 +133,15 @@ class Reach:
 
 
 def _captions(role: Role) -> tuple[str, ...]:
-    kinds = AMBIENCES if role is Role.AMB else EFFECTS
-    return tuple(dict.fromkeys(caption for kind in kinds for caption in kind.captions))
+    return tuple(dict.fromkeys(caption for kind in OF_ROLE[role] for caption in kind.captions))
 
 
-def _kind_of() -> dict[str, str]:
-    kinds = (*AMBIENCES, *EFFECTS)
-    return {caption: kind.name for kind in kinds for caption in kind.captions}
+def _all_captions() -> list[str]:
+    return [caption for role in OF_ROLE for caption in _captions(role)]
+
+
+def _kind_of(role: Role) -> dict[str, str]:
+    return {caption: kind.name for kind in OF_ROLE[role] for caption in kind.captions}
 
 
 def _key(captions: Sequence[str]) -> str:
@@ -151,7 +157,7 @@ def _key(captions: Sequence[str]) -> str:
 
 
 def _main() -> None:
-    captions = [caption for role in (Role.FX, Role.AMB) for caption in _captions(role)]
+    captions = _all_captions()
     write_table(_SHIPPED, SentenceEncoder().embed(captions).to(torch.float16), key=_key(captions))
 
 

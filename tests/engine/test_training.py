@@ -1,17 +1,19 @@
 """Training on a tiny configuration: it learns, it resumes to the very same numbers, and it exports."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training import checkpoint, shards
-from otio_v2a_engine.training.examples import Drawing, Examples, load_codec
+from otio_v2a_engine.training.examples import ROLES, Drawing, Examples, load_codec
 from otio_v2a_engine.training.export import attribution, export
 from otio_v2a_engine.training.flow import FlowRun, Small, train
 from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
@@ -76,7 +78,7 @@ def test_a_shard_keeps_each_of_several_acts_alone(pairs: Examples) -> None:
 
 
 def test_what_is_not_asked_for_or_is_forbidden_is_not_in_the_sound_to_be_learned(pairs: Examples) -> None:
-    drawing = Drawing(tokens=400, windows=(200,), fx_share=1.0, told_share=1.0, seen_share=0.0)
+    drawing = Drawing(tokens=400, windows=(200,), shares=(1.0, 0.0, 0.0, 0.0), told_share=1.0, seen_share=0.0)
     words = {key: value for key, value in pairs.embeddings.items() if key}
 
     def said(embedding: torch.Tensor) -> str:
@@ -101,7 +103,7 @@ def test_what_is_not_asked_for_or_is_forbidden_is_not_in_the_sound_to_be_learned
             )
             if part is None:
                 seen["everything"] += 1
-                assert any(torch.equal(whole.float(), batch["x1"][row]) for whole in pairs.latents[Role.FX])
+                assert any(torch.equal(whole.float(), batch["x1"][row]) for whole in pairs.latents[Role.FX].values())
                 continue
             assert part.caption in prompt
             assert forbidden in ("", part.others)
@@ -109,6 +111,44 @@ def test_what_is_not_asked_for_or_is_forbidden_is_not_in_the_sound_to_be_learned
             assert torch.equal(batch["events"][row, :, :4], part.events)
             seen["forbidden" if forbidden else "not asked for"] += 1
     assert min(seen.values()) > 5
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Scenes in which somebody talks, with music, beside one shard without either."""
+    folder = tmp_path_factory.mktemp("spoken")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 6)
+        shards.make_shard(folder / "shards", number=0, seed=5, bank=Bank(None))
+        shards.make_shard(folder / "shards", number=1, seed=5, bank=Bank(None), roles=(Role.FX, Role.MUS, Role.DX))
+    examples = Examples(folder / "shards", folder)
+    examples.refresh()
+    return examples
+
+
+def test_every_role_is_learned_from_the_scenes_that_have_it(spoken: Examples) -> None:
+    drawing = Drawing(tokens=1600, windows=(200,), shares=(0.25, 0.25, 0.25, 0.25))
+    asked = set()
+    for step in range(6):
+        batch = spoken.batch(drawing, seed=2, step=step)
+        for number, role in enumerate(ROLES):
+            known = [*spoken.latents[role].values(), spoken.silence]
+            for sound in batch["x1"][batch["role"] == number]:
+                assert any(torch.equal(whole.float(), sound) for whole in known)
+                asked.add(role)
+    assert asked == set(ROLES)
+    only = Drawing(tokens=1600, windows=(200,), shares=(0.5, 0.5, 0.0, 0.0))
+    assert int(spoken.batch(only, seed=2, step=0)["role"].max()) <= 1
+
+
+def test_a_voice_that_nobody_asks_for_is_learned_only_where_a_mouth_is_seen(spoken: Examples) -> None:
+    scene = next(iter(spoken.texts[Role.DX]))
+    rng = np.random.default_rng(0)
+    for talking, reads in ((True, False), (True, True), (False, True), (False, False)):
+        spoken.talking[scene] = talking
+        got = spoken._ask(rng, scene, Role.DX, reads=reads).latents
+        wanted = spoken.latents[Role.DX][scene] if talking or reads else spoken.silence
+        assert torch.equal(got, wanted)
 
 
 def test_training_lowers_the_loss(runs: Path) -> None:
@@ -151,10 +191,29 @@ def test_the_encoder_learns_alone_from_sights_and_stays_as_it_is_while_the_flow_
     assert any(not torch.equal(value, flow[name]) for name, value in now.items())
 
 
+def _slots(folder: Path) -> dict[str, torch.Tensor]:
+    """What the optimizers remember."""
+    tensors = load_file(folder / json.loads((folder / "latest.json").read_text())["file"])
+    return {name: value for name, value in tensors.items() if name.split("/")[0] not in ("model", "average")}
+
+
 def _read(folder: Path) -> Small:
     small = Small(TINY)
     assert checkpoint.load(folder, models={"average": small}) == 3
     return small
+
+
+def test_a_new_phase_begins_with_fresh_optimizers(runs: Path) -> None:
+    given = {"shard_folder": runs / "shards", "device": "cpu", "minutes": 10}
+    ends = []
+    for name, restart in (("goes on", 0), ("begins anew", 4)):
+        run = FlowRun(**{**vars(RUN), "steps": 8})
+        train(run, folder=runs / name, until=4, **given)
+        train(FlowRun(**{**vars(run), "restart": restart}), folder=runs / name, **given)
+        ends.append(_slots(runs / name))
+    assert {key.split("/")[0] for key in ends[0]} == {"adamw", "muon"}
+    step = next(key for key in ends[0] if key.startswith("adamw/") and key.endswith("/step"))
+    assert [float(end[step]) for end in ends] == [8.0, 4.0]
 
 
 def test_no_checkpoint_means_step_zero(tmp_path: Path) -> None:

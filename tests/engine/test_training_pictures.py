@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.motion import MOVING
 from otio_v2a_engine.simulate.bank import Bank
-from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
+from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES, KINDS, Family
 from otio_v2a_engine.training import shards
 from otio_v2a_engine.training.pictures import (
     Pictures,
     disguised,
-    kind_tokens,
+    kinds_of,
     mirrored,
     onset_slots,
     softened,
@@ -59,14 +60,42 @@ def test_a_shard_with_sound_has_the_same_pictures_and_events_as_sights(folder: P
         assert {kind for _, kind in events} <= set(shard.kinds[scene])
 
 
+def test_what_lasts_and_speech_are_known_by_their_levels(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 8)
+        path = shards.make_shard(tmp_path, number=0, seed=1, bank=Bank(None), roles=(Role.FX, Role.DX))
+    shard, sights = shards.read_shard(path), shards.read_sights(path)
+    assert set(shard.mel) == set(shard.captions) == {Role.FX, Role.DX}
+    assert any(shard.talking)
+    for scene, talking in enumerate(shard.talking):
+        lasts, speaks = sights.levels[scene].T
+        loud = shard.mel[Role.DX][scene].float().amax(1).view(200, 4).amax(1) > -1.5
+        assert bool((speaks > 0.5).any()) == talking
+        assert not talking or bool((speaks[loud] > 0.5).all())
+        loops = [name for name in shard.kinds[scene][:-1] if KINDS[name].family is Family.LOOP]
+        assert loops or not lasts.any()
+        assert sights.lasting[scene] == (loops[0] if len(loops) == 1 else None)
+
+
+def test_of_sights_nobody_knows_what_lasts_but_nobody_talks(folder: Path) -> None:
+    (path,) = shards.sight_paths(folder)
+    levels = shards.read_sights(path).levels
+    assert levels[..., 0].isnan().all()
+    assert not levels[..., 1].any()
+
+
 def test_events_stand_in_their_slots_and_tokens() -> None:
     slots = onset_slots([0.0, 0.13, 7.999, 9.0])
     assert slots.sum() == 2  # 7.999 s rounds to the slot after the last
     assert slots[0, 0] == 1
     assert slots[3, 1] == 1
-    tokens = kind_tokens([(0.13, EFFECT_NAMES[4]), (2.0, None), (9.0, EFFECT_NAMES[0])])
+    levels = torch.zeros(1, 200, 2)
+    levels[0, 100:, 0] = 1.0
+    events = [(0.13, EFFECT_NAMES[4]), (2.0, None), (9.0, EFFECT_NAMES[0])]
+    (tokens,) = kinds_of(shards.Sights(torch.zeros(1), torch.zeros(1), [events], levels, ["fire"]))
     assert tokens[3] == 4
-    assert (tokens >= 0).sum() == 1
+    assert tokens[[100, 110, 190]].tolist() == [EFFECT_NAMES.index("fire")] * 3
+    assert (tokens >= 0).sum() == 11
     soft = softened(slots.float()[None])[0].flatten()
     assert soft[12:15].tolist() == [0.5, 1.0, 0.5]
 
@@ -104,7 +133,7 @@ def test_a_batch_is_a_function_of_seed_and_step_and_joins_scenes_at_a_cut(folder
     joined = 0
     for step in range(8):
         batch, again = (pictures.batch(tokens=1200, seed=1, step=step) for _ in range(2))
-        assert all(torch.equal(value, again[name]) for name, value in batch.items())
+        assert all(torch.equal(value.nan_to_num(9), again[name].nan_to_num(9)) for name, value in batch.items())
         n_tokens = batch["maps"].shape[1]
         assert batch["onsets"].shape == (1200 // n_tokens, n_tokens, 4)
         assert not batch["maps"][batch["cuts"] > 0][:, :MOVING].any()

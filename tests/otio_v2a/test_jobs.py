@@ -163,9 +163,10 @@ def test_more_takes_keep_the_ones_there_are(movie):
 
 
 def test_a_stem_that_the_engine_cannot_make_is_skipped_and_the_right_engine_named(movie):
-    made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=PlanOptions(engine="small"))
+    options = PlanOptions(engine="small", role_engines={Role.MUS: "vta-ldm"})
+    made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=options)
     assert [job.role for job in made.jobs] == [Role.FX]
-    assert made.skipped == (Skipped("SH010", "V1", "engine small does not make MUS; choose fake for it"),)
+    assert made.skipped == (Skipped("SH010", "V1", "engine vta-ldm does not make MUS; choose fake or small for it"),)
 
 
 def test_a_role_can_have_an_engine_of_its_own(movie):

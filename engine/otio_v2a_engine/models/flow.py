@@ -45,7 +45,7 @@ class FlowConfig:
     layers: int = 8
     picture: int = 192
     text: int = 384
-    roles: int = 2
+    roles: int = 4
     kinds: int = 40
 
 
@@ -92,7 +92,7 @@ class _TemporalBlock(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """Motion maps to one vector a token, the onsets it sees, and what kind of sound each would be.
+    """Motion maps to one vector a token, the onsets it sees, what kind of sound each would be, and what lasts.
 
     Args:
         width: of the vectors.
@@ -115,6 +115,7 @@ class PictureEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.onsets = nn.Linear(width, EVENT_SLOTS)
         self.kinds = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, kinds))
+        self.levels = nn.Linear(width, 2)  # how loud what lasts is, and speech: asked only so that the vectors say it
 
     def forward(self, maps: Tensor, cuts: Tensor) -> tuple[Tensor, Tensor]:
         """Look.

@@ -1,6 +1,6 @@
 """A scene: silent frames, the true events, and one true stem per role, all from one seed. Knows no network."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,10 +14,13 @@ from otio_v2a_engine.simulate.acting import Act
 from otio_v2a_engine.simulate.acts import ACTS
 from otio_v2a_engine.simulate.acts_contact import slow_motion
 from otio_v2a_engine.simulate.acts_lasting import distractor
+from otio_v2a_engine.simulate.acts_talk import talk
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
+from otio_v2a_engine.simulate.music import cue
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
-from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, STEPS, Family
+from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, MUSIC, STEPS, VOICES, Family
+from otio_v2a_engine.simulate.voice import utterance
 
 __all__ = ["Scene", "SceneEvent", "ScenePart", "draw_kinds", "make_scene", "sound_of"]
 
@@ -25,12 +28,13 @@ Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 _SOURCE_RATES = (24.0, 24000 / 1001, 25.0, 25.0, 30000 / 1001, 30.0, 50.0, 60.0, 18.0)
+_UNSEEN = 0.12  # share of voices that speak while no mouth is seen
 _QUIET = ("click", "swoosh", "scrape", "sneeze", "clap")
 
 
 @dataclass(frozen=True)
 class SceneEvent:
-    """A sound's onset: its sample, its kind, how hard (0..1)."""
+    """A sound's onset, or a syllable's: its sample, its kind, how hard (0..1)."""
 
     sample: int
     kind: str
@@ -63,6 +67,7 @@ class Scene:
         stems: mono sound of each role, `(n_samples,)` at 48 kHz, within [-1, 1].
         captions: what a user would ask for, of each role.
         events: the onsets in the FX stem, ascending.
+        syllables: those in the DX stem whose mouth is seen, ascending.
         cuts_s: where the picture cuts.
         kinds: kinds of sound in the FX stem, and the kind of the ambience last.
         parts: the acts, each alone; the FX stem is their sum.
@@ -72,6 +77,7 @@ class Scene:
     stems: dict[Role, Samples]
     captions: dict[Role, str]
     events: tuple[SceneEvent, ...]
+    syllables: tuple[SceneEvent, ...]
     cuts_s: tuple[float, ...]
     kinds: tuple[str, ...]
     parts: tuple[ScenePart, ...]
@@ -86,6 +92,7 @@ class _Shot:
     picture: npt.NDArray[np.float32]
     parts: tuple[ScenePart, ...]
     caption: str
+    speech: ScenePart | None = None
 
 
 def draw_kinds(rng: Rng, bank: Bank, *, count: int) -> tuple[str, ...]:
@@ -205,8 +212,38 @@ def _look(rng: Rng) -> Look:
     )
 
 
-def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str]) -> _Shot:
-    still = not only and rng.random() < 0.07  # asked for, but nothing happens: silence
+def _speech(rng: Rng, act: Act, n_samples: int) -> ScenePart:
+    """The DX stem of people who talk, one voice for each place in the picture, and what it is called."""
+    out = np.zeros(n_samples, np.float32)
+    captions: list[str] = []
+    syllables: list[SceneEvent] = []
+    for x in sorted({event.x for event in act.events}):
+        name = str(rng.choice([kind.name for kind in VOICES], p=(0.32, 0.32, 0.14, 0.1, 0.12)))
+        own = [event for event in act.events if event.x == x]
+        out += utterance(rng, n_samples, speaker=name, syllables=own) * 10 ** (rng.uniform(-4, 0) / 20)
+        syllables += [SceneEvent(round(event.time_s * SAMPLE_RATE), name, event.strength) for event in own]
+        captions.append(_caption(name, "", rng))
+    if rng.random() < 0.4:
+        out = synth.room(out, rng, seconds=rng.uniform(0.15, 0.9), level=rng.uniform(0.05, 0.4))
+    peak = float(np.abs(out).max())
+    loud = 10 ** (rng.uniform(-14, -7) / 20)
+    return ScenePart(
+        kind=syllables[0].kind if syllables else "",
+        caption=" and ".join(dict.fromkeys(captions)),
+        stem=(out * (loud / peak) if peak > 0 else out).astype(np.float32),
+        events=tuple(sorted(syllables, key=lambda event: event.sample)),
+    )
+
+
+def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str], *, talks: bool) -> _Shot:
+    speech = None
+    if talks:
+        face = talk(rng, n_track)
+        speech, is_seen = _speech(rng, face, n_samples), rng.random() >= _UNSEEN
+        if not is_seen:
+            speech = replace(speech, events=())
+    # Asked for, but nothing happens: silence.
+    still = not only and rng.random() < (0.5 if talks else 0.07)
     count = len(only) or (0 if still else (1 if rng.random() < 0.75 else 2))
     acts: list[Act] = [distractor(rng, n_track) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
     parts: list[ScenePart] = []
@@ -216,6 +253,8 @@ def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str
         sound, onsets, label = _sound(name, act, n_samples, bank, rng)
         acts.append(act)
         parts.append(ScenePart(name, _caption(name, label, rng), sound, onsets))
+    if talks and is_seen:
+        acts.append(face)
     captions = [part.caption for part in parts]
     if still:
         captions.append(_caption(str(rng.choice([kind.name for kind in (*STEPS, *HITS)])), "", rng))
@@ -225,6 +264,7 @@ def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str
         picture=background(rng),
         parts=tuple(parts),
         caption=" and ".join(captions) if rng.random() < 0.7 else ", ".join(captions),
+        speech=speech,
     )
 
 
@@ -232,6 +272,11 @@ def _ambience(rng: Rng, n_samples: int, bank: Bank) -> tuple[Samples, str, str]:
     name = str(rng.choice(available(tuple(kind.name for kind in AMBIENCES), bank)))
     sound = one_stretch(name, n_samples, bank, rng) * 10 ** (rng.uniform(-12, -7) / 20)  # -32 to -27 dBFS RMS
     return np.clip(sound, -0.9, 0.9).astype(np.float32), name, _caption(name, "", rng)
+
+
+def _music(rng: Rng, n_samples: int, bank: Bank) -> tuple[Samples, str]:
+    sound, caption = cue(rng, n_samples, style=str(rng.choice([kind.name for kind in MUSIC])), bank=bank)
+    return sound * np.float32(10 ** (rng.uniform(-8, -2) / 20)), caption  # -28 to -22 dBFS RMS
 
 
 def _rain(frames: npt.NDArray[np.uint8], rng: Rng) -> npt.NDArray[np.uint8]:
@@ -254,7 +299,7 @@ def make_scene(
     token_rate: float = 25.0,
     source_rate: float | None = None,
     only: Sequence[str] = (),
-    ambience: bool = True,
+    roles: Collection[Role] = (Role.FX, Role.AMB),
 ) -> Scene:
     """A scene of `seconds`, a pure function of the generator's state and the bank.
 
@@ -265,7 +310,7 @@ def make_scene(
         token_rate: how many frames a second are looked at; each is the nearest frame of the source.
         source_rate: frames a second of the imagined camera; by default a random common rate.
         only: kinds of effect that happen, in one shot; by default one or two are drawn, with a cut now and then.
-        ambience: whether the AMB stem is made, which takes half of the time; without it that stem is silent.
+        roles: stems that are made beside FX; the others are silent. With DX somebody talks.
     """
     n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
     rate = float(rng.choice(_SOURCE_RATES)) if source_rate is None else source_rate
@@ -273,17 +318,21 @@ def make_scene(
     times = np.round(times * rate) / rate
     cuts = tuple(sorted(rng.uniform(1, seconds - 1, size=1))) if not only and rng.random() < 0.15 else ()
     edges = [0.0, *cuts, seconds + 1]
-    if ambience:
+    if Role.AMB in roles:
         air, ambience_kind, ambience_caption = _ambience(rng, n_samples, bank)
     else:
         air, ambience_kind, ambience_caption = np.zeros(n_samples, np.float32), "", ""
+    music, music_caption = _music(rng, n_samples, bank) if Role.MUS in roles else (np.zeros(n_samples, np.float32), "")
+    speech = np.zeros(n_samples, np.float32)
+    syllables: list[SceneEvent] = []
+    speech_captions: list[str] = []
     frames = np.empty((len(times), HEIGHT, WIDTH, 3), np.uint8)
     parts: list[ScenePart] = []
     captions: list[str] = []
     look = _look(rng)
     clock = np.arange(n_samples) / SAMPLE_RATE
     for start, end in pairwise(edges):
-        shot = _shot(rng, n_track, n_samples, bank, only)
+        shot = _shot(rng, n_track, n_samples, bank, only, talks=Role.DX in roles)
         shown = (times >= start) & (times < end)
         actors = [actor for act in shot.acts for actor in act.actors]
         if shown.any():
@@ -301,14 +350,24 @@ def make_scene(
             heard = tuple(event for event in part.events if start <= event.sample / SAMPLE_RATE < end)
             parts.append(replace(part, stem=part.stem * gate if cuts else part.stem, events=heard))
         captions.append(shot.caption)
+        if shot.speech is not None:
+            speech += shot.speech.stem * gate
+            syllables += [event for event in shot.speech.events if start <= event.sample / SAMPLE_RATE < end]
+            speech_captions.append(shot.speech.caption)
     if ambience_kind == "rain" and rng.random() < 0.6:
         frames = _rain(frames, rng)
     fx = np.sum([part.stem for part in parts], axis=0) if parts else np.zeros(n_samples, np.float32)
     gain = min(1.0, 0.6 / max(float(np.abs(fx).max()), 1e-6))
     return Scene(
         frames=frames,
-        stems={Role.FX: (gain * fx).astype(np.float32), Role.AMB: air},
-        captions={Role.FX: ", ".join(captions), Role.AMB: ambience_caption},
+        stems={Role.FX: (gain * fx).astype(np.float32), Role.AMB: air, Role.MUS: music, Role.DX: speech},
+        captions={
+            Role.FX: ", ".join(captions),
+            Role.AMB: ambience_caption,
+            Role.MUS: music_caption,
+            Role.DX: ", ".join(dict.fromkeys(speech_captions)),
+        },
+        syllables=tuple(syllables),
         events=tuple(sorted((event for part in parts for event in part.events), key=lambda event: event.sample)),
         cuts_s=tuple(float(cut) for cut in cuts),
         kinds=(*(part.kind for part in parts), ambience_kind),
@@ -317,6 +376,14 @@ def make_scene(
 
 
 def sound_of(rng: Rng, name: str, *, bank: Bank, seconds: float) -> Samples:
-    """The FX stem of one act of a kind, without its picture, `(n,)` at 48 kHz."""
-    act = _perform(rng, round(seconds * TRACK_RATE), name)
-    return _sound(name, act, round(seconds * SAMPLE_RATE), bank, rng)[0]
+    """A sound of any kind as a scene's stem would have it, without its picture, `(n,)` at 48 kHz."""
+    n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
+    match KINDS[name].family:
+        case Family.AMBIENCE:
+            return one_stretch(name, n_samples, bank, rng)
+        case Family.MUSIC:
+            return cue(rng, n_samples, style=name, bank=bank)[0]
+        case Family.VOICE:
+            return utterance(rng, n_samples, speaker=name, syllables=talk(rng, n_track).events)
+        case _:
+            return _sound(name, _perform(rng, n_track, name), n_samples, bank, rng)[0]

@@ -7,7 +7,12 @@ without is synthesised only (`synth.py`).
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["AMBIENCES", "EFFECTS", "EFFECT_NAMES", "HITS", "KINDS", "LOOPS", "STEPS", "Family", "Kind", "family_of"]
+from otio_v2a_engine.contract import Role
+
+__all__ = [
+    "AMBIENCES", "EFFECTS", "EFFECT_NAMES", "HITS", "KINDS", "LOOPS", "MUSIC", "OF_ROLE", "STEPS", "VOICES",
+    "Family", "Kind", "family_of",
+]  # fmt: skip
 
 
 class Family(StrEnum):
@@ -19,6 +24,10 @@ class Family(StrEnum):
     """Lasts while something is seen to happen."""
     AMBIENCE = "ambience"
     """Lasts, whatever is seen."""
+    MUSIC = "music"
+    """Plays, whatever is seen."""
+    VOICE = "voice"
+    """Speaks, with a mouth that is seen or not."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +301,38 @@ AMBIENCES: tuple[Kind, ...] = (
     _ambience("river", "river; stream flowing; babbling brook; waterfall in the distance", synthesised=True),
 )
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*EFFECTS, *AMBIENCES)}
+MUSIC: tuple[Kind, ...] = tuple(
+    Kind(name, Family.MUSIC, tuple(captions.split("; ")), synthesised=True)
+    for name, captions in (
+        ("piano", "piano music; piano; solo piano; a piano playing; gentle piano melody; sad piano"),
+        ("strings", "string music; strings; orchestral strings; violins and cellos; tense strings; orchestra"),
+        ("guitar", "guitar music; acoustic guitar; a guitar playing; guitar chords; fingerpicked guitar"),
+        ("beat", "drum beat; drums; drumming; percussion; a drum groove; drums and bass"),
+        ("synth", "synth music; electronic music; ambient synth pad; synthesizer; electronic synth arpeggio"),
+        ("organ", "organ music; organ; an organ playing; organ chords; church organ"),
+        ("music_box", "music box; music box melody; bells and chimes; lullaby; a music box playing"),
+        ("winds", "woodwind music; flute music; flute; clarinet; woodwinds; a flute melody"),
+        ("brass", "brass music; brass; horns; brass fanfare; epic orchestral brass; trumpets and horns"),
+        ("band", "band music; a band playing; pop music; instrumental music; upbeat background music; film score"),
+    )
+)
+
+VOICES: tuple[Kind, ...] = tuple(
+    Kind(name, Family.VOICE, tuple(captions.split("; ")), synthesised=True)
+    for name, captions in (
+        ("man", "a man speaks; man talking; male voice; a man in conversation; male narrator; male speech"),
+        ("woman", "a woman speaks; woman talking; female voice; a woman in conversation; female narrator; female speech"),
+        ("child", "a child speaks; child talking; a kid's voice; a little girl talks; a boy speaks; child speech"),
+        ("whisper", "a person whispers; whispering; whispered voice; someone whispers quietly; hushed speech"),
+        ("shout", "a person shouts; shouting; someone yells; loud angry voice; an argument; raised voice"),
+    )
+)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (*EFFECTS, *AMBIENCES, *MUSIC, *VOICES)}
+OF_ROLE: dict[Role, tuple[Kind, ...]] = {
+    Role.FX: EFFECTS, Role.AMB: AMBIENCES, Role.MUS: MUSIC, Role.DX: VOICES,
+}  # fmt: skip
+"""The kinds that each stem is made of."""
 
 
 def family_of(name: str) -> str:

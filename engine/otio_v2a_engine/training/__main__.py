@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     scenes = commands.add_parser("scenes", help="make shards of scenes")
     scenes.add_argument("--acts", type=int, default=0, help="acts in every scene; 0: drawn, mostly one")
+    scenes.add_argument("--roles", default="FX,AMB", help="stems of every scene, of FX,AMB,MUS,DX (%(default)s)")
     sights = commands.add_parser("sights", help="make shards of pictures alone, for the encoder")
     for command in (scenes, sights):
         command.add_argument("--first", type=int, default=0)
@@ -127,7 +129,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     bank = Bank(args.sounds)
     if args.command == "scenes":
         for number in range(args.first, args.first + args.count):
-            shards.make_shard(args.runs / "shards", number=number, seed=args.seed, bank=bank, acts=args.acts)
+            roles = [Role(role) for role in args.roles.split(",")]
+            shards.make_shard(
+                args.runs / "shards", number=number, seed=args.seed, bank=bank, acts=args.acts, roles=roles
+            )
     elif args.command == "sights":
         for number in range(args.first, args.first + args.count):
             shards.make_sights(args.runs / "shards", number=number, seed=args.seed, bank=bank)

@@ -1,7 +1,7 @@
 """Training state on disk: tensors as safetensors, numbers as JSON, written beside and renamed.
 
 A run that is stopped and resumed from its checkpoint goes on exactly as if it had not been: model, average,
-optimizer and step are kept, and batches are drawn by step number (`rng_for`), not by a running generator.
+optimizers and step are kept, and batches are drawn by step number (`rng_for`), not by a running generator.
 """
 
 import csv
@@ -24,16 +24,21 @@ def rng_for(seed: int, *path: int) -> np.random.Generator:
 
 
 def save(
-    folder: Path, *, step: int, models: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, config: object
+    folder: Path,
+    *,
+    step: int,
+    models: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    config: object,
 ) -> None:
     """Write the state into `folder`; a crash leaves the previous one whole."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {}
     for name, model in models.items():
         tensors |= {f"{name}/{key}": value.detach().contiguous() for key, value in model.state_dict().items()}
-    state = optimizer.state_dict()
-    for index, slots in state["state"].items():
-        tensors |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
+    for name, optimizer in optimizers.items():
+        for index, slots in optimizer.state_dict()["state"].items():
+            tensors |= {f"{name}/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
     path = folder / f"state-{step:08d}.safetensors"
     partial = path.with_suffix(".partial")
     save_file({key: value.cpu().clone() for key, value in tensors.items()}, partial)
@@ -45,8 +50,14 @@ def save(
         old.unlink()
 
 
-def load(folder: Path, *, models: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None = None) -> int:
-    """Read the newest state of `folder` into the models and the optimizer.
+def load(
+    folder: Path,
+    *,
+    models: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer] | None = None,
+    fresh_at: int = 0,
+) -> int:
+    """Read the newest state of `folder` into the models and, unless it is of step `fresh_at`, the optimizers.
 
     Returns:
         the number of steps done; 0 when there is no checkpoint.
@@ -59,16 +70,15 @@ def load(folder: Path, *, models: Mapping[str, nn.Module], optimizer: torch.opti
     for name, model in models.items():
         prefix = f"{name}/"
         model.load_state_dict({key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)})
-    if optimizer is not None:
-        state = optimizer.state_dict()
+    step = int(latest["step"])
+    for name, optimizer in (optimizers or {}).items() if step != fresh_at else ():
         slots: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
-            if key.startswith("optimizer/"):
+            if key.startswith(f"{name}/"):
                 _, index, slot = key.split("/")
                 slots.setdefault(int(index), {})[slot] = value
-        state["state"] = slots
-        optimizer.load_state_dict(state)
-    return int(latest["step"])
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": slots})
+    return step
 
 
 @torch.no_grad()

@@ -17,11 +17,11 @@ from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import PcaCodec, fit_pca
 from otio_v2a_engine.models.mel import FLOOR
 from otio_v2a_engine.training import checkpoint, shards
-from otio_v2a_engine.training.pictures import disguised, kind_tokens, onset_slots, softened
+from otio_v2a_engine.training.pictures import disguised, kinds_of, onset_slots, softened
 
 __all__ = ["ROLES", "Drawing", "Examples", "load_codec"]
 
-ROLES = (Role.FX, Role.AMB)
+ROLES = (Role.FX, Role.AMB, Role.MUS, Role.DX)
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +33,7 @@ class Drawing:
         tokens: tokens a step; a batch is this divided by the window's tokens.
         windows: lengths of window in tokens, drawn with equal odds.
         several_share: share that is drawn from scenes of several acts alone; the rest from all.
-        fx_share: share of the batch that asks for FX, the rest for AMB.
+        shares: odds of each of `ROLES`; of those that the shards have.
         told_share: share of the FX that are told the events that sound.
         seen_share: share that are told those that the encoder sees, as rendering does.
     """
@@ -41,7 +41,7 @@ class Drawing:
     tokens: int = 3200
     windows: tuple[int, ...] = (50, 100, 150, 200)
     several_share: float = 0.25
-    fx_share: float = 0.72
+    shares: tuple[float, ...] = (0.62, 0.14, 0.12, 0.12)
     told_share: float = 0.25
     seen_share: float = 0.4
 
@@ -50,7 +50,8 @@ def load_codec(folder: Path, shard_paths: list[Path]) -> PcaCodec:
     """The codec of a run: read from `folder`, or fitted on the first shards and written there."""
     path = folder / "codec.safetensors"
     if not path.exists():
-        mel = [shards.read_shard(shard).mel[role] for shard in shard_paths[:6] for role in (Role.FX, Role.FX, Role.AMB)]
+        stems = [shards.read_shard(shard).mel for shard in shard_paths[:6]]
+        mel = [mels[role] for mels in stems for role in (Role.FX, Role.FX, *ROLES[1:]) if role in mels]
         save_file(fit_pca(torch.cat(mel).float()).tensors(), path)
     return PcaCodec(**load_file(path))
 
@@ -88,13 +89,15 @@ class Examples:
     def __init__(self, folder: Path, run_folder: Path) -> None:
         self.folder = folder
         self.codec = load_codec(run_folder, shards.paths(folder))
-        self.latents: dict[Role, list[Tensor]] = {role: [] for role in ROLES}
-        self.texts: dict[Role, list[str]] = {role: [] for role in ROLES}
+        self.latents: dict[Role, dict[int, Tensor]] = {role: {} for role in ROLES}
+        self.texts: dict[Role, dict[int, str]] = {role: {} for role in ROLES}
         self.maps: list[Tensor] = []
         self.cuts: list[Tensor] = []
         self.events: list[Tensor] = []
         self.kinds: list[set[str]] = []
         self.kinds_at: list[Tensor] = []
+        self.levels: list[Tensor] = []
+        self.talking: list[bool] = []
         self.parts: dict[int, list[_Part]] = {}
         self.embeddings: dict[str, Tensor] = {"": torch.zeros(384)}
         self.silence = self.codec.encode(torch.full((1, shards.SCENE_TOKENS * 4, 96), FLOOR)).half()[0]
@@ -122,15 +125,18 @@ class Examples:
                     for i, latents in enumerate(coded)
                 ]
             texts = {text for parts in self.parts.values() for part in parts for text in (part.caption, part.others)}
-            for role in ROLES:
-                self.latents[role] += list(self.codec.encode(shard.mel[role].float()).half())
-                self.texts[role] += shard.captions[role]
+            for role, mel in shard.mel.items():
+                self.latents[role] |= dict(enumerate(self.codec.encode(mel.float()).half(), len(self)))
+                self.texts[role] |= dict(enumerate(shard.captions[role], len(self)))
                 texts.update(shard.captions[role])
             for text in sorted(texts - self.embeddings.keys()):
                 self.embeddings[text] = encoder.embed([text])[0]
             self.events += [onset_slots(onsets_s).float() for onsets_s in shard.onsets_s]
             self.kinds += [set(kinds[:-1]) for kinds in shard.kinds]
-            self.kinds_at += [kind_tokens(events) for events in shard.sights.events]
+            sights = shard.sights
+            self.kinds_at += kinds_of(sights)
+            self.levels += list(sights.levels)
+            self.talking += shard.talking
             self.maps += list(shard.maps)
             self.cuts += list(shard.cuts)
             self._known += 1
@@ -146,6 +152,8 @@ class Examples:
     def _ask(self, rng: np.random.Generator, scene: int, role: Role, *, reads: bool) -> _Ask:
         """What to ask of a scene. `reads` says whether the prompt will be read."""
         everything = _Ask(self.latents[role][scene], self.texts[role][scene], "", self.events[scene])
+        if role is Role.DX and not reads and not self.talking[scene]:
+            return replace(everything, latents=self.silence)  # nobody asks for a voice, and none is seen
         if role is not Role.FX:
             return everything
         choice = rng.random()
@@ -169,11 +177,16 @@ class Examples:
         rng = checkpoint.rng_for(seed, step)
         n_tokens = int(rng.choice(drawing.windows))
         size = max(1, drawing.tokens // n_tokens)
-        scenes = rng.integers(0, len(self), size)
+        odds = np.array([share * bool(self.texts[role]) for share, role in zip(drawing.shares, ROLES, strict=True)])
+        roles = rng.choice(len(ROLES), size, p=odds / odds.sum())
+        scenes = np.empty(size, np.int64)
+        for role in np.unique(roles):
+            having = np.array(list(self.texts[ROLES[role]]))
+            scenes[roles == role] = having[rng.integers(0, len(having), int((roles == role).sum()))]
         if self.parts:
             of_several = np.array(sorted(self.parts))[rng.integers(0, len(self.parts), size)]
-            scenes = np.where(rng.random(size) < drawing.several_share, of_several, scenes)
-        roles = (rng.random(size) >= drawing.fx_share).astype(np.int64)
+            several = (roles == 0) & (rng.random(size) < drawing.several_share)
+            scenes = np.where(several, of_several, scenes)
         drop = rng.random(size)  # 9 % of all both, 9 % the picture alone, 12 % the text alone
         sees = drop >= 0.18
         reads = (drop >= 0.30) | ((drop >= 0.09) & ~sees)
@@ -208,6 +221,7 @@ class Examples:
             "x1": torch.stack([ask.latents[c] for ask, c in zip(asks, cut, strict=True)]).float(),
             "onsets": torch.stack([row[c] for row, c in zip(onsets, cut, strict=True)]),
             "kinds": torch.stack([self.kinds_at[i][c] for i, c in zip(scenes, cut, strict=True)]).long(),
+            "levels": torch.stack([self.levels[i][c] for i, c in zip(scenes, cut, strict=True)]),
             "text": torch.stack([self.embeddings[ask.text] for ask in asks]),
             "negative": torch.stack([self.embeddings[ask.negative] for ask in asks]),
             "avoid": torch.tensor([bool(ask.negative) for ask in asks]),

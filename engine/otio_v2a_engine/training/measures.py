@@ -22,7 +22,8 @@ from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.probe import families_of, train_probe
 
 __all__ = [
-    "kinds", "leakage", "level_db", "negative", "render", "request_for", "spectrum_error_db", "write_movie"
+    "at_events_db", "kinds", "leakage", "level_db", "negative", "power", "render", "request_for", "spectrum_error_db",
+    "write_movie",
 ]  # fmt: skip
 
 _RATE = 25  # frames a second of the written movies
@@ -100,43 +101,52 @@ def kinds(engine: SmallEngine, *, bank: Bank, each: int, folder: Path) -> dict[s
     }
 
 
-def _power(sound: Sound) -> npt.NDArray[np.float64]:
+def power(sound: Sound) -> npt.NDArray[np.float64]:
     """Mean power of each 10 ms, `(n // 480,)`."""
     n = len(sound) // HOP
-    power: npt.NDArray[np.float64] = (sound[: n * HOP].astype(np.float64) ** 2).reshape(n, HOP).mean(1)
-    return power
+    ticks: npt.NDArray[np.float64] = (sound[: n * HOP].astype(np.float64) ** 2).reshape(n, HOP).mean(1)
+    return ticks
+
+
+def at_events_db(pairs: Sequence[tuple[Sound, Sound]]) -> float:
+    """How much of the effects is heard in another stem, over pairs of that stem and the true effects, in dB.
+
+    It is what the stem has more at the true events than on the whole, against the true effects there: what it does by
+    itself at those instants, up or down, is no leakage and cancels out.
+    """
+    more, there = [], []
+    for made, true in pairs:
+        heard, effects = power(made), power(true)
+        loud = effects > 0.1 * effects.max()
+        if loud.any() and not loud.all():
+            more.append(heard[loud].mean() - heard.mean())
+            there.append(effects[loud].mean())
+    return round(10 * float(np.log10(max(np.sum(more), 1e-12) / np.sum(there))), 1)
 
 
 def leakage(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, float]:
     """How much of one stem is heard in the other, in dB.
 
     The background in the effects: the power of the rendered effects where the true ones are silent (below -70 dBFS),
-    against the true background; the median over scenes with events.
-
-    The effects in the background: what the rendered background has more at the true events than on the whole,
-    against the true effects there, over all scenes together: what a background does by itself at those instants,
-    up or down, is no leakage and cancels out.
+    against the true background; the median over scenes with events. The effects in the background: `at_events_db`.
     """
     into_fx: list[float] = []
-    more, there = [], []
+    pairs = []
     for number, scene in enumerate(scenes):
         if not scene.events:
             continue
-        true_fx, true_amb = _power(scene.stems[Role.FX]), _power(scene.stems[Role.AMB])
+        true_fx, true_amb = power(scene.stems[Role.FX]), power(scene.stems[Role.AMB])
         path = folder / "leak.mp4"
-        fx = _power(render(engine, request_for(path, scene, PromptSpec(text=scene.captions[Role.FX]), number)))
+        fx = power(render(engine, request_for(path, scene, PromptSpec(text=scene.captions[Role.FX]), number)))
         wanted = PromptSpec(text=scene.captions[Role.AMB], role=Role.AMB)
-        amb = _power(render(engine, request_for(path, scene, wanted, number)))
-        silent, loud = true_fx < 1e-7, true_fx > 0.1 * true_fx.max()
+        pairs.append((render(engine, request_for(path, scene, wanted, number)), scene.stems[Role.FX]))
+        silent = true_fx < 1e-7
         if silent.sum() >= 20:
             into_fx.append(10 * float(np.log10((fx[silent].mean() + 1e-12) / (true_amb.mean() + 1e-12))))
-        if loud.any() and not loud.all():
-            more.append(amb[loud].mean() - amb.mean())
-            there.append(true_fx[loud].mean())
     return {
-        "scenes": float(len(more)),
+        "scenes": float(len(pairs)),
         "background_in_effects_db": round(float(np.median(into_fx)), 1),
-        "effects_in_background_db": round(10 * float(np.log10(max(np.sum(more), 1e-12) / np.sum(there))), 1),
+        "effects_in_background_db": at_events_db(pairs),
     }
 
 
@@ -157,19 +167,19 @@ def negative(engine: SmallEngine, *, bank: Bank, each: int, folder: Path) -> dic
             first, second = (KINDS[name].captions[0] for name in pair)
             prompt = PromptSpec(text=f"{first} and {second}")
             request = request_for(folder / "no.mp4", scene, prompt, example)
-            whole = _power(render(engine, request))
+            whole = power(render(engine, request))
             prompts = {
                 "not_asked_for": PromptSpec(text=first),
                 "forbidden": replace(prompt, negative_text=second),
                 "both_ways": PromptSpec(text=first, negative_text=second),
             }
             for way, asked in prompts.items():
-                made = _power(render(engine, replace(request, prompt=asked)))
+                made = power(render(engine, replace(request, prompt=asked)))
                 for name, other, what in ((*pair, "kept"), (*pair[::-1], "lowered")):
                     alone = [t for t in times[name] if all(abs(t - away) > 20 for away in times[other])]
                     before, after = (
-                        np.array([power[t : t + 12].sum() for t in alone if t + 12 <= len(power)])
-                        for power in (whole, made)
+                        np.array([ticks[t : t + 12].sum() for t in alone if t + 12 <= len(ticks)])
+                        for ticks in (whole, made)
                     )
                     if len(before) and before.mean() > 1e-6:
                         change = 10 * float(np.log10((after.mean() + 1e-9) / (before.mean() + 1e-9)))

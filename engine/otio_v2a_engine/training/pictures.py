@@ -15,10 +15,12 @@ from otio_v2a_engine.models.flow import EVENT_SLOTS
 from otio_v2a_engine.models.motion import CELLS_X, CELLS_Y, MOVING
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training.shards import Sights
 
-__all__ = ["Pictures", "disguised", "kind_tokens", "mirrored", "onset_slots", "softened"]
+__all__ = ["Pictures", "disguised", "kinds_of", "mirrored", "onset_slots", "softened"]
 
 _JOINED = 0.3  # share of windows that are the start of one scene and the rest of another, with a cut between
+_EVERY = 10  # tokens between those of what lasts that are asked for their kind
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +71,7 @@ class Pictures:
         self.cuts: list[Tensor] = []
         self.onsets: list[Tensor] = []
         self.kinds: list[Tensor] = []
+        self.levels: list[Tensor] = []
         self._known: set[Path] = set()
 
     def __len__(self) -> int:
@@ -80,11 +83,11 @@ class Pictures:
             if path in self._known:
                 continue
             sights = shards.read_sights(path)
-            for maps, cuts, events in zip(sights.maps, sights.cuts, sights.events, strict=True):
-                self.maps.append(maps)
-                self.cuts.append(cuts)
-                self.onsets.append(onset_slots([time_s for time_s, _ in events]))
-                self.kinds.append(kind_tokens(events))
+            self.maps += list(sights.maps)
+            self.cuts += list(sights.cuts)
+            self.onsets += [onset_slots([time_s for time_s, _ in events]) for events in sights.events]
+            self.kinds += kinds_of(sights)
+            self.levels += list(sights.levels)
             self._known.add(path)
         _log.info("%d scenes", len(self))
 
@@ -100,15 +103,16 @@ class Pictures:
             return torch.stack([of[i][start : start + n_tokens] for i, start in zip(scenes, starts, strict=True)])
 
         cuts, onsets, kinds = windows(self.cuts).float(), windows(self.onsets).float(), windows(self.kinds).long()
+        levels = windows(self.levels)
         seen = zip(windows(self.maps).float(), cuts, strict=True)
         maps = torch.stack([disguised(window, flags, rng) for window, flags in seen])
         for row in np.flatnonzero(rng.random(size) < _JOINED):
             other, at = (row + 1) % size, int(rng.integers(20, n_tokens - 20))
-            for tensor in (maps, cuts, onsets, kinds):
+            for tensor in (maps, cuts, onsets, kinds, levels):
                 tensor[row, at:] = tensor[other, at:]
             cuts[row, at] = 1.0
             maps[row, at, :MOVING] = 0.0
-        return {"maps": maps, "cuts": cuts, "onsets": softened(onsets), "kinds": kinds}
+        return {"maps": maps, "cuts": cuts, "onsets": softened(onsets), "kinds": kinds, "levels": levels}
 
 
 def onset_slots(onsets_s: Sequence[float]) -> Tensor:
@@ -119,10 +123,16 @@ def onset_slots(onsets_s: Sequence[float]) -> Tensor:
     return slots.view(-1, EVENT_SLOTS)
 
 
-def kind_tokens(events: Sequence[tuple[float, str | None]]) -> Tensor:
-    """`(200,)`: the kind that begins in each token, -1 where none does or nobody knows which."""
-    tokens = torch.full((shards.SCENE_TOKENS,), -1, dtype=torch.int8)
-    for time_s, kind in events:
-        if kind is not None and int(time_s * 25) < len(tokens):
-            tokens[int(time_s * 25)] = EFFECT_NAMES.index(kind)
-    return tokens
+def kinds_of(sights: Sights) -> list[Tensor]:
+    """The kind that each token of each scene shows, `(200,)`: at onsets, and at every tenth token of what lasts."""
+    rows = []
+    for events, levels, lasting in zip(sights.events, sights.levels, sights.lasting, strict=True):
+        tokens = torch.full((shards.SCENE_TOKENS,), -1, dtype=torch.int8)
+        if lasting is not None:
+            sounds = levels[::_EVERY, 0] > 0.5
+            tokens[::_EVERY][sounds] = EFFECT_NAMES.index(lasting)
+        for time_s, kind in events:
+            if kind is not None and int(time_s * 25) < len(tokens):
+                tokens[int(time_s * 25)] = EFFECT_NAMES.index(kind)
+        rows.append(tokens)
+    return rows

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.ear import features
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import sound_of
 from otio_v2a_engine.simulate.sounds import available
-from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES, STEPS
+from otio_v2a_engine.simulate.vocabulary import OF_ROLE, STEPS
 from otio_v2a_engine.training import checkpoint
 
 __all__ = ["FAMILIES", "Probe", "families_of", "train_probe"]
@@ -65,14 +66,14 @@ def families_of(names: Sequence[str]) -> list[str]:
 
 
 def train_probe(
-    bank: Bank, *, each: int = 90, seconds: float = 6.0, seed: int = _SEED
+    bank: Bank, *, role: Role = Role.FX, each: int = 90, seconds: float = 6.0, seed: int = _SEED
 ) -> tuple[Probe, dict[str, float]]:
-    """Train on `each` stems a kind, drawn with `seed`; also its accuracy on stems that it has not heard.
+    """Train on `each` stems of every kind of a role, drawn with `seed`; also its accuracy on stems unheard.
 
     Returns:
-        the probe, and `{"kind": ..., "family": ..., "kinds": ...}` on a sixth that was kept apart.
+        the probe, and `{"kind": ..., "kinds": ...}` on a sixth that was kept apart; of effects `"family"`, too.
     """
-    names = tuple(available(EFFECT_NAMES, bank))
+    names = tuple(available(tuple(kind.name for kind in OF_ROLE[role]), bank))
     rows, labels = [], []
     for index, name in enumerate(names):
         for example in range(each):
@@ -101,12 +102,8 @@ def train_probe(
     with torch.no_grad():
         said = network(x[apart]).argmax(1)
     true = y[apart]
-    right = [a == b for a, b in zip(
-        families_of([names[int(i)] for i in said]), families_of([names[int(i)] for i in true]), strict=True
-    )]  # fmt: skip
-    figures = {
-        "kind": round(float((said == true).float().mean()), 3),
-        "family": round(float(np.mean(right)), 3),
-        "kinds": float(len(names)),
-    }
+    figures = {"kind": round(float((said == true).float().mean()), 3), "kinds": float(len(names))}
+    if role is Role.FX:
+        families = [families_of([names[int(i)] for i in indices]) for indices in (said, true)]
+        figures["family"] = round(float(np.mean([a == b for a, b in zip(*families, strict=True)])), 3)
     return probe, figures

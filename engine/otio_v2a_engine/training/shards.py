@@ -6,7 +6,7 @@ sights hold what the picture encoder learns from and no sound, and are made in h
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from otio_v2a_engine.models.mel import log_mel
 from otio_v2a_engine.models.motion import cut_flags, motion_maps
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import Scene, draw_kinds, make_scene
+from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.training import checkpoint
 
 __all__ = [
@@ -54,11 +55,15 @@ class Sights:
         maps: `(N, 200, 8, 7, 12)` float16 motion maps.
         cuts: `(N, 200)` float16, 1 at flagged cuts.
         events: N lists of the onsets in seconds, each with its kind; None where nobody knows which.
+        levels: `(N, 200, 2)`, how loud what lasts is, and speech, 0 to 1; NaN where nobody knows.
+        lasting: N names of the one kind that lasts; None where there is none, or several.
     """
 
     maps: Tensor
     cuts: Tensor
     events: list[list[tuple[float, str | None]]]
+    levels: Tensor
+    lasting: list[str | None]
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,10 @@ class Shard:
     Attributes:
         maps: `(N, 200, 8, 7, 12)` float16 motion maps.
         cuts: `(N, 200)` float16, 1 at flagged cuts.
-        mel: per role, `(N, 800, 96)` float16 log-mel.
-        captions: per role, N strings.
+        mel: `(N, 800, 96)` float16 log-mel of each role that was made.
+        captions: of the same roles, N strings.
         onsets_s: N lists of the FX onsets in seconds.
+        talking: N flags, whether a mouth is seen to speak.
         kinds: N lists of kinds of sound.
         parts: of scenes with several acts, by the scene's index, those acts alone.
     """
@@ -89,18 +95,37 @@ class Shard:
     mel: dict[Role, Tensor]
     captions: dict[Role, list[str]]
     onsets_s: list[list[float]]
+    talking: list[bool]
     kinds: list[list[str]]
     parts: dict[int, list[Part]] = field(default_factory=dict)
 
     @property
     def sights(self) -> Sights:
-        """Its pictures. Of several acts whose sounds were not kept apart nobody knows which begins when."""
+        """Its pictures. Of several acts whose sounds were not kept apart nobody knows which begins or lasts when."""
         events: list[list[tuple[float, str | None]]] = []
+        levels = torch.zeros(len(self.kinds), SCENE_TOKENS, 2)
+        lasting: list[str | None] = []
         for scene, names in enumerate(self.kinds):
-            onsets = [part.onsets_s for part in self.parts[scene]] if scene in self.parts else [self.onsets_s[scene]]
+            parts = self.parts.get(scene, [])
+            onsets = [part.onsets_s for part in parts] or [self.onsets_s[scene]]
             known = names[:-1] if len(names) - 1 == len(onsets) else [None] * len(onsets)
             events.append(sorted((time, name) for name, times in zip(known, onsets, strict=True) for time in times))
-        return Sights(self.maps, self.cuts, events)
+            last = [number for number, name in enumerate(names[:-1]) if KINDS[name].family is Family.LOOP]
+            lasting.append(names[last[0]] if len(last) == 1 else None)
+            if last:
+                mels = [part.mel for part in parts] or [self.mel[Role.FX][scene]]
+                is_known = len(mels) == len(names) - 1
+                heard = torch.stack([_level(mels[number]) for number in last]).amax(0) if is_known else torch.nan
+                levels[scene, :, 0] = heard
+            if self.talking[scene]:
+                levels[scene, :, 1] = _level(self.mel[Role.DX][scene])
+        return Sights(self.maps, self.cuts, events, levels, lasting)
+
+
+def _level(mel: Tensor) -> Tensor:
+    """How loud each token of a log-mel `(800, 96)` is, `(200,)`: 0 below -80 dB, 1 above -45."""
+    power = (10.0 ** (2 * mel.float())).mean(1).view(SCENE_TOKENS, -1).mean(1)
+    return ((10 * torch.log10(power.clamp_min(1e-12)) + 80) / 35).clamp(0, 1)
 
 
 def paths(folder: Path) -> list[Path]:
@@ -108,29 +133,41 @@ def paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("shard-*.safetensors"))
 
 
-def make_shard(folder: Path, *, number: int, seed: int, bank: Bank, acts: int = 0) -> Path:
+def make_shard(
+    folder: Path,
+    *,
+    number: int,
+    seed: int,
+    bank: Bank,
+    acts: int = 0,
+    roles: Collection[Role] = (Role.FX, Role.AMB),
+) -> Path:
     """Make shard `number` unless it is there; a crash leaves no half shard.
 
-    Every scene shows `acts` acts of different kinds, in one shot; with 0 the scene draws how many, and its cuts.
+    Every scene shows `acts` acts of different kinds, in one shot; with 0 the scene draws how many, and its cuts. It
+    has the stems of `roles`; FX is always one of them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"shard-{number:05d}.safetensors"
     if path.exists() and path.with_suffix(".json").exists():
         return path
-    maps, cuts, mels = [], [], {Role.FX: [], Role.AMB: []}  # type: ignore[var-annotated]
-    notes: dict[str, list[object]] = {"FX": [], "AMB": [], "onsets_s": [], "kinds": [], "parts": []}
+    made = [role for role in Role if role is Role.FX or role in roles]
+    maps, cuts, mels = [], [], {role: [] for role in made}  # type: ignore[var-annotated]
+    notes: dict[str, list[object]] = {role.value: [] for role in made}
+    notes |= {"onsets_s": [], "talking": [], "kinds": [], "parts": []}
     part_mels = []
     for index in range(SCENES_PER_SHARD):
         rng = checkpoint.rng_for(seed, number, index)
         only = draw_kinds(rng, bank, count=acts)
-        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only)
+        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=made)
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
         cuts.append(flags.astype(np.float16))
-        for role in (Role.FX, Role.AMB):
+        for role in made:
             mels[role].append(log_mel(scene.stems[role]).astype(np.float16))
             notes[role.value].append(scene.captions[role])
         notes["onsets_s"].append([event.sample / 48000 for event in scene.events])
+        notes["talking"].append(bool(scene.syllables))
         notes["kinds"].append(list(scene.kinds))
         for part in scene.parts if len(scene.parts) > 1 else ():
             onsets_s = [event.sample / 48000 for event in part.events]
@@ -176,7 +213,7 @@ def make_sights(folder: Path, *, number: int, seed: int, bank: Bank) -> Path:
         rng = checkpoint.rng_for(seed, _SIGHTS, number, index)
         acts = int(rng.random() < _TWO_ACTS) * 2
         only = draw_kinds(rng, bank, count=acts)
-        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, ambience=False)
+        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=(Role.FX,))
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
         cuts.append(flags.astype(np.float16))
@@ -192,7 +229,9 @@ def read_sights(path: Path) -> Sights:
         return read_shard(path).sights
     tensors = load_file(path)
     events = [[(float(onset_s), kind) for onset_s, kind in scene] for scene in notes["events"]]
-    return Sights(tensors["maps"], tensors["cuts"], events)
+    levels = torch.zeros(len(events), SCENE_TOKENS, 2)
+    levels[..., 0] = torch.nan
+    return Sights(tensors["maps"], tensors["cuts"], events, levels, [None] * len(events))
 
 
 def read_shard(path: Path) -> Shard:
@@ -202,12 +241,14 @@ def read_shard(path: Path) -> Shard:
     parts: dict[int, list[Part]] = {}
     for row, mel in zip(notes.get("parts", ()), tensors.get("mel/parts", ()), strict=True):
         parts.setdefault(row["scene"], []).append(Part(row["caption"], row["onsets_s"], mel))
+    made = [role for role in Role if role.value in notes]
     return Shard(
         maps=tensors["maps"],
         cuts=tensors["cuts"],
-        mel={role: tensors[f"mel/{role.value}"] for role in (Role.FX, Role.AMB)},
-        captions={role: notes[role.value] for role in (Role.FX, Role.AMB)},
+        mel={role: tensors[f"mel/{role.value}"] for role in made},
+        captions={role: notes[role.value] for role in made},
         onsets_s=notes["onsets_s"],
+        talking=notes.get("talking", [False] * len(notes["onsets_s"])),  # nobody talked in the first shards
         kinds=notes["kinds"],
         parts=parts,
     )

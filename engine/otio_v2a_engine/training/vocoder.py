@@ -74,7 +74,7 @@ def train(run: VocoderRun, *, folder: Path, bank: Bank, device: str, minutes: fl
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=run.rate, betas=(0.9, 0.98), weight_decay=0.01)
     models = {"model": model, "average": average}
-    step = checkpoint.load(folder, models=models, optimizer=optimizer)
+    step = checkpoint.load(folder, models=models, optimizers={"optimizer": optimizer})
     started = saved = time.monotonic()
     mean_loss = 0.0
     while step < run.steps and time.monotonic() - started < minutes * 60:
@@ -96,7 +96,7 @@ def train(run: VocoderRun, *, folder: Path, bank: Bank, device: str, minutes: fl
             elapsed = time.monotonic() - started
             checkpoint.append_row(folder / "vocoder.csv", ("step", "loss", "seconds"), (step, mean_loss, elapsed))
         if time.monotonic() - saved > 120:
-            checkpoint.save(folder, step=step, models=models, optimizer=optimizer, config=asdict(run))
+            checkpoint.save(folder, step=step, models=models, optimizers={"optimizer": optimizer}, config=asdict(run))
             saved = time.monotonic()
-    checkpoint.save(folder, step=step, models=models, optimizer=optimizer, config=asdict(run))
+    checkpoint.save(folder, step=step, models=models, optimizers={"optimizer": optimizer}, config=asdict(run))
     return average

@@ -192,7 +192,7 @@ class _Experiment:
         home = self._folder / "autoencoder"
         mels = torch.from_numpy(np.stack([clip.mel for clip in self._clips]))[:, None]
         vae.decoder.conv_out.bias.data.fill_(float(mels.mean()))  # a short training need not learn the level
-        step = load(home, models={"vae": vae}, optimizer=optimizer)
+        step = load(home, models={"vae": vae}, optimizers={"optimizer": optimizer})
         while step < self._size.vae_steps:
             rng = rng_for(3, step)
             batch = mels[torch.from_numpy(rng.integers(0, len(mels), self._size.batch))]
@@ -206,7 +206,7 @@ class _Experiment:
             optimizer.step()
             step += 1
             if step == self._size.vae_steps:
-                save(home, step=step, models={"vae": vae}, optimizer=optimizer, config=asdict(self._size))
+                save(home, step=step, models={"vae": vae}, optimizers={"optimizer": optimizer}, config=asdict(self._size))
         vae.eval().requires_grad_(False)
         test = torch.from_numpy(np.stack([clip.mel for clip in self._test]))[:, None]
         latents = encode_mel(vae, mels[:64], latent_scale=1.0)

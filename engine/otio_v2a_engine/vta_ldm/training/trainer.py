@@ -129,7 +129,8 @@ def train(
     optimizer = torch.optim.AdamW(
         trained, lr=recipe.rate, betas=recipe.betas, eps=recipe.epsilon, weight_decay=recipe.weight_decay
     )
-    step = checkpoint.load(folder, models={"model": model}, optimizer=optimizer)
+    optimizers = {"optimizer": optimizer}
+    step = checkpoint.load(folder, models={"model": model}, optimizers=optimizers)
     prepared, stepper = accelerator.prepare(objective, optimizer)
     last = recipe.steps if until is None else min(until, recipe.steps)
 
@@ -137,7 +138,7 @@ def train(
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             bare = accelerator.unwrap_model(prepared).model
-            checkpoint.save(folder, step=step, models={"model": bare}, optimizer=optimizer, config=asdict(recipe))
+            checkpoint.save(folder, step=step, models={"model": bare}, optimizers=optimizers, config=asdict(recipe))
 
     while step < last:
         rate = recipe.rate_at(step)
