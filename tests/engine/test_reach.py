@@ -35,6 +35,18 @@ def test_a_far_phrase_is_named_with_three_that_are_nearest(encoder: SentenceEnco
     assert words.count('"') == 8
 
 
+def test_a_voice_among_the_effects_is_far_and_the_role_that_makes_it_is_named(encoder: SentenceEncoder) -> None:
+    reach = Reach(encoder)
+    (words,) = reach.warnings(PromptSpec(text="a woman speaks"))
+    assert words.endswith("the role DX makes it")
+    (words,) = reach.warnings(PromptSpec(text="a slow waltz on the piano"))
+    assert words.endswith("the role MUS makes it")
+    assert reach.warnings(PromptSpec(text="a woman speaks", role=Role.DX)) == ()
+    assert reach.warnings(PromptSpec(text="tense strings", role=Role.MUS)) == ()
+    (words,) = reach.warnings(PromptSpec(text="glass breaks", role=Role.MUS))
+    assert "has learned for MUS" in words
+
+
 def test_nearest_names_differ_in_kind_and_belong_to_the_role(encoder: SentenceEncoder) -> None:
     names = [name for name, _ in Reach(encoder).nearest("waves at the beach", Role.AMB)]
     assert names[0] == "ocean waves on a beach"
@@ -70,7 +82,7 @@ def test_embeddings_are_computed_once_and_kept(
         counting = _Counting(encoder)
         Reach(counting, shipped=tmp_path / "none", cache=tmp_path).nearest("rain", Role.AMB)
         counts.append(counting.asked)
-    assert counts == [4, 1]
+    assert counts == [6, 1]  # one caption of each of the other three roles
     monkeypatch.setattr(
         reach, "_captions", lambda role: ("crickets at night",) if role is Role.AMB else ("door shutting",)
     )

@@ -32,6 +32,8 @@ class FlowConfig:
 
     Attributes:
         latent: numbers a token.
+        coarse: how many of them, the strongest, the network says wholly. Of the fine ones it says how they differ
+            from noise of their level, which is what most of them are.
         width, heads, layers: of the transformer.
         picture: width of the picture encoder.
         text: width of a sentence embedding.
@@ -39,7 +41,8 @@ class FlowConfig:
         kinds: kinds of sound that the picture encoder tells apart.
     """
 
-    latent: int = 64
+    latent: int = 160
+    coarse: int = 64
     width: int = 256
     heads: int = 4
     layers: int = 8
@@ -172,6 +175,13 @@ class _Block(nn.Module):
         return out
 
 
+def _of_noise(x: Tensor, t: Tensor) -> Tensor:
+    """Velocity at `x` of a flow between two noises of unit variance: the best guess where nothing else is known."""
+    t = t[:, None, None]
+    noise: Tensor = (2 * t - 1) / (t**2 + (1 - t) ** 2) * x
+    return noise
+
+
 class FlowModel(nn.Module):
     """Velocity of the flow from noise (t = 0) to sound (t = 1).
 
@@ -226,7 +236,8 @@ class FlowModel(nn.Module):
         for block in self.blocks:
             h = block(h, condition, cos, sin)
         velocity: Tensor = self.head(F.layer_norm(h, (self.config.width,)))
-        return velocity
+        coarse = self.config.coarse
+        return torch.cat([velocity[..., :coarse], velocity[..., coarse:] + _of_noise(x[..., coarse:], t)], dim=2)
 
     def _positions(self, n_tokens: int, device: torch.device) -> tuple[Tensor, Tensor]:
         half = self.config.width // self.config.heads // 2

@@ -188,7 +188,7 @@ class SmallEngine:
         generator: torch.Generator,
         on_step: Callable[[int], None],
     ) -> Tensor:
-        """Latents `(1, T, 64)` for a request."""
+        """Latents `(1, T, latent)` for a request."""
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
         vectors, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
@@ -233,7 +233,7 @@ class SmallEngine:
             )
 
         def velocities(x: Tensor, t: float, conditions: Conditions) -> Tensor:
-            """`(branches, drafts, T, 64)`."""
+            """`(branches, drafts, T, latent)`."""
             n, count = len(conditions.role), len(x)
             many = Conditions(*(value.repeat_interleave(count, dim=0) for value in vars(conditions).values()))
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._in_bf16):  # as it was trained

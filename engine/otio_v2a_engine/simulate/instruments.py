@@ -6,16 +6,14 @@ note to note. Every tuned note has RMS 1 in its loudest 40 ms, every drum peak 1
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from otio_v2a_engine.models.mel import SAMPLE_RATE
+from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.synth import shaped_noise
-
-if TYPE_CHECKING:  # the bank knows the vocabulary, which takes its music captions from here upwards
-    from otio_v2a_engine.simulate.bank import Bank
 
 __all__ = ["DRUMS", "TUNED", "Player", "additive", "drum", "player"]
 
@@ -331,7 +329,7 @@ def _plate(seconds: float, rng: Rng) -> Samples:
     return out
 
 
-def drum(name: str, rng: Rng, bank: "Bank") -> Samples:
+def drum(name: str, rng: Rng, bank: Bank) -> Samples:
     """One stroke of a drum, peak 1, its onset at sample 0: recorded two times in three where the bank has it."""
     kind = _RECORDED.get(name, "")
     if bank.has(kind) and rng.random() < 2 / 3:

@@ -3,37 +3,19 @@
 Knows no picture. All randomness comes from `rng`.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from otio_v2a_engine.models.mel import SAMPLE_RATE
 from otio_v2a_engine.simulate import synth
+from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.instruments import DRUMS, drum, player
 from otio_v2a_engine.simulate.score import MOODS, STYLES, Score, compose
 
-if TYPE_CHECKING:  # the bank reads the vocabulary, which reads CAPTIONS from here
-    from otio_v2a_engine.simulate.bank import Bank
-
-__all__ = ["CAPTIONS", "STYLES", "cue"]
+__all__ = ["STYLES", "cue"]
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
-
-CAPTIONS: dict[str, tuple[str, ...]] = {
-    "piano": ("piano music", "piano", "solo piano", "a piano playing", "gentle piano melody", "sad piano"),
-    "strings": ("string music", "strings", "orchestral strings", "violins and cellos", "tense strings", "orchestra"),
-    "guitar": ("guitar music", "acoustic guitar", "a guitar playing", "guitar chords", "fingerpicked guitar"),
-    "beat": ("drum beat", "drums", "drumming", "percussion", "a drum groove", "drums and bass"),
-    "synth": ("synth music", "electronic music", "ambient synth pad", "synthesizer", "electronic synth arpeggio"),
-    "organ": ("organ music", "organ", "an organ playing", "organ chords", "church organ"),
-    "music_box": ("music box", "music box melody", "bells and chimes", "lullaby", "a music box playing"),
-    "winds": ("woodwind music", "flute music", "flute", "clarinet", "woodwinds", "a flute melody"),
-    "brass": ("brass music", "brass", "horns", "brass fanfare", "epic orchestral brass", "trumpets and horns"),
-    "band": ("band music", "a band playing", "pop music", "instrumental music", "upbeat background music"),
-}
-"""How people ask for each style; the first is the plainest."""
 
 _PLAYED_BY_HAND = ("piano", "guitar", "bass", "strings", "flute", "clarinet", "brass", "music_box")
 _DRUMS_OVER_NOTES = 3.0  # a stroke has peak 1, a note RMS 1
@@ -67,7 +49,7 @@ def _words(score: Score, rng: Rng) -> str:
     return f"{mood} {lead}"
 
 
-def _perform(score: Score, n_samples: int, rng: Rng, bank: "Bank") -> Samples:
+def _perform(score: Score, n_samples: int, rng: Rng, bank: Bank) -> Samples:
     """Every note at its time and level, what sounds before the clip cut off."""
     out = np.zeros(n_samples, np.float32)
     names = sorted({note.voice for note in score.notes})
@@ -116,7 +98,7 @@ def _levelled(samples: Samples) -> Samples:
     return samples
 
 
-def cue(rng: Rng, n_samples: int, *, style: str, bank: "Bank") -> tuple[Samples, str]:
+def cue(rng: Rng, n_samples: int, *, style: str, bank: Bank) -> tuple[Samples, str]:
     """A cue of a style, and what a user would call it.
 
     Args:

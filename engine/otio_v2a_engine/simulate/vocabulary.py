@@ -307,7 +307,7 @@ MUSIC: tuple[Kind, ...] = tuple(
         ("piano", "piano music; piano; solo piano; a piano playing; gentle piano melody; sad piano"),
         ("strings", "string music; strings; orchestral strings; violins and cellos; tense strings; orchestra"),
         ("guitar", "guitar music; acoustic guitar; a guitar playing; guitar chords; fingerpicked guitar"),
-        ("beat", "drum beat; drums; drumming; percussion; a drum groove; drums and bass"),
+        ("beat", "drum groove; drums; drumming; percussion; a steady drum rhythm; drums and bass"),
         ("synth", "synth music; electronic music; ambient synth pad; synthesizer; electronic synth arpeggio"),
         ("organ", "organ music; organ; an organ playing; organ chords; church organ"),
         ("music_box", "music box; music box melody; bells and chimes; lullaby; a music box playing"),
@@ -321,7 +321,10 @@ VOICES: tuple[Kind, ...] = tuple(
     Kind(name, Family.VOICE, tuple(captions.split("; ")), synthesised=True)
     for name, captions in (
         ("man", "a man speaks; man talking; male voice; a man in conversation; male narrator; male speech"),
-        ("woman", "a woman speaks; woman talking; female voice; a woman in conversation; female narrator; female speech"),
+        (
+            "woman",
+            "a woman speaks; woman talking; female voice; a woman in conversation; female narrator; female speech",
+        ),
         ("child", "a child speaks; child talking; a kid's voice; a little girl talks; a boy speaks; child speech"),
         ("whisper", "a person whispers; whispering; whispered voice; someone whispers quietly; hushed speech"),
         ("shout", "a person shouts; shouting; someone yells; loud angry voice; an argument; raised voice"),

@@ -16,28 +16,13 @@ from otio_v2a_engine.simulate.acting import Event, Rng
 from otio_v2a_engine.simulate.syllables import LONGEST_S, Consonant, Syllable, distinct, plan_syllables
 from otio_v2a_engine.simulate.synth import shaped_noise
 
-__all__ = ["CAPTIONS", "SPEAKERS", "utterance"]
+__all__ = ["SPEAKERS", "utterance"]
 
 Samples = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Point = tuple[float, float]
 
 SPEAKERS: tuple[str, ...] = ("man", "woman", "child", "whisper", "shout")
-CAPTIONS: dict[str, tuple[str, ...]] = {
-    speaker: tuple(captions.split("; "))
-    for speaker, captions in (
-        ("man", "a man speaks; man talking; male voice; a man in conversation; a man explains something; male speech"),
-        (
-            "woman",
-            "a woman speaks; woman talking; female voice; a woman in conversation; a woman explains something; "
-            "female speech",
-        ),
-        ("child", "a child speaks; child talking; a kid's voice; a little girl talks; a boy speaks; child speech"),
-        ("whisper", "a person whispers; whispering; whispered voice; someone whispers quietly; hushed speech"),
-        ("shout", "a person shouts; shouting; someone yells; loud angry voice; an argument; raised voice"),
-    )
-}
-"""Speaker to what an editor would type; the first is the plainest."""
 
 _STEP = SAMPLE_RATE // 1000  # samples of one control point
 _HOP, _WINDOW, _N_FFT = 512, 1024, 2048  # samples: the filter changes every hop; the rest of the FFT is for its ringing

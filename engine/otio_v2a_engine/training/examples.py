@@ -193,7 +193,7 @@ class Examples:
         asks = [
             self._ask(rng, scene, ROLES[role], reads=bool(read)) if drop_ >= 0.09
             else _Ask(self.latents[ROLES[role]][scene], "", "", self.events[scene])
-            for scene, role, read, drop_ in zip(scenes, roles, reads, drop, strict=True)
+            for scene, role, read, drop_ in zip(scenes.tolist(), roles, reads, drop, strict=True)
         ]  # fmt: skip
         cut = [self._window(rng, ask.events, n_tokens) for ask in asks]
         knows = rng.random(size)

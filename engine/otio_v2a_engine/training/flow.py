@@ -163,7 +163,7 @@ def train(
     pictures, examples = Pictures(shard_folder), Examples(shard_folder, folder)
     data: Pictures | Examples = pictures if only_encoder else examples
     data.refresh()
-    weights = examples.codec.loss_weights.to(device)
+    weights = examples.codec.loss_weights(coarse=run.model.coarse).to(device)
     average.eval()
     model.encoder.train(not run.keep_encoder)
     started = saved = refreshed = time.monotonic()

@@ -120,7 +120,10 @@ def page(
     """
     cards = []
     if runs is not None:
-        for name, columns in (("flow", ("loss_fx", "loss_amb", "loss_mus", "loss_dx", "onset_loss")), ("vocoder", ("loss",))):
+        for name, columns in (
+            ("flow", ("loss_fx", "loss_amb", "loss_mus", "loss_dx", "onset_loss")),
+            ("vocoder", ("loss",)),
+        ):
             path = runs / name / f"{name}.csv"
             if path.exists():
                 lines = [_curve(path, column, column.replace("_", " ")) for column in columns]

@@ -206,7 +206,9 @@ class _Experiment:
             optimizer.step()
             step += 1
             if step == self._size.vae_steps:
-                save(home, step=step, models={"vae": vae}, optimizers={"optimizer": optimizer}, config=asdict(self._size))
+                save(
+                    home, step=step, models={"vae": vae}, optimizers={"optimizer": optimizer}, config=asdict(self._size)
+                )
         vae.eval().requires_grad_(False)
         test = torch.from_numpy(np.stack([clip.mel for clip in self._test]))[:, None]
         latents = encode_mel(vae, mels[:64], latent_scale=1.0)
