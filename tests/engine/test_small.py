@@ -11,6 +11,7 @@ import torch
 
 from otio_v2a_engine.contract import (
     Cancelled,
+    EngineWarning,
     Picture,
     Progress,
     PromptSpec,
@@ -306,3 +307,60 @@ def test_different_ambiences_differ_in_spectrum(engine, still) -> None:
         for text in ("heavy rain", "low wind blowing")
     )
     assert 20 * float(np.abs(rain - wind).mean()) > 3.0
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Picture]:
+    """Somebody is seen to talk with pauses, and nothing else happens."""
+    for seed in range(100):
+        rng = np.random.default_rng([78, seed])
+        scene = make_scene(rng, bank=Bank(None), seconds=8.0, source_rate=25.0, roles=(Role.FX, Role.DX))
+        loud = _loudness(scene.stems[Role.DX])
+        if not scene.parts and not scene.cuts_s and 20 < len(scene.syllables) and 0.3 < (loud > 20).mean() < 0.7:
+            break
+    path = tmp_path_factory.mktemp("small") / "talking.mp4"
+    write_movie(path, scene.frames)
+    return scene, Picture(str(path))
+
+
+def _loudness(sound: np.ndarray) -> np.ndarray:
+    """Level of each 80 ms in dB above -60 dBFS."""
+    power = (sound[: len(sound) // 3840 * 3840].astype(float) ** 2).reshape(-1, 3840).mean(1)
+    return (10 * np.log10(power + 1e-12) + 60).clip(0)
+
+
+def test_a_voice_follows_the_mouth_and_is_silent_where_none_is_seen(engine, talking, still) -> None:
+    scene, picture = talking
+    true = _loudness(scene.stems[Role.DX])
+    request = ask(picture, "a man speaks", role=Role.DX, n_samples=8 * RATE)
+    made = render(engine, request)
+    assert np.array_equal(made[0], made[1])
+    assert np.corrcoef(_loudness(made[0]), true)[0, 1] > 0.4
+    assert (
+        np.corrcoef(_loudness(render(engine, replace(request, prompt=PromptSpec(role=Role.DX)))[0]), true)[0, 1] > 0.4
+    )
+    nobody = render(engine, ask(still, role=Role.DX, n_samples=4 * RATE))
+    assert level_db(nobody) < level_db(made) - 15
+
+
+def test_a_mouth_that_speaks_is_no_effect(engine, talking) -> None:
+    _, picture = talking
+    voice, effect = (
+        level_db(render(engine, ask(picture, role=role, n_samples=8 * RATE))) for role in (Role.DX, Role.FX)
+    )
+    assert effect < voice - 15
+
+
+def test_music_plays_over_any_picture_and_its_styles_differ(engine, still) -> None:
+    piano, brass = (
+        render(engine, ask(still, text, role=Role.MUS, n_samples=3 * RATE, channels=1))[0]
+        for text in ("slow sad piano music", "epic brass fanfare")
+    )
+    assert -45 < level_db(piano) < -12
+    assert 20 * float(np.abs(log_mel(piano).mean(0) - log_mel(brass).mean(0)).mean()) > 3.0
+
+
+def test_words_to_be_spoken_are_said_to_be_unheard(engine, movie) -> None:
+    request = ask(movie, role=Role.DX, sampling=Sampling(steps=1))
+    with pytest.warns(EngineWarning, match="speaks no words"):
+        render(engine, replace(request, prompt=PromptSpec(role=Role.DX, transcript="Who is there?")))

@@ -80,6 +80,7 @@ _TEXT_UNTIL = 0.5  # of the way from noise to sound: what it is is decided early
 _DRAFTS, _MOST_DRAFTS = 4, 16
 _DRAFTED = 0.5  # of the steps, after which the best draft goes on alone
 _ODD_DB = 6.0
+_NO_WORDS = "this engine speaks no words: the transcript is not heard, the voice follows the mouth that is seen"
 _VOICES = {
     Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
     Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
@@ -153,6 +154,8 @@ class SmallEngine:
         self.info.check(request)
         for words in self._reach.warnings(request.prompt):
             warnings.warn(words, EngineWarning, stacklevel=2)
+        if request.prompt.transcript.strip():
+            warnings.warn(_NO_WORDS, EngineWarning, stacklevel=2)
         n_steps = request.sampling.steps or self.info.default_steps
         total = n_steps + 2
 
