@@ -133,7 +133,7 @@ class Reach:
 
 
 def _captions(role: Role) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(caption for kind in OF_ROLE[role] for caption in kind.captions))
+    return tuple(dict.fromkeys(caption for kind in OF_ROLE[role] for caption in kind.known_as))
 
 
 def _all_captions() -> list[str]:
@@ -141,7 +141,7 @@ def _all_captions() -> list[str]:
 
 
 def _kind_of(role: Role) -> dict[str, str]:
-    return {caption: kind.name for kind in OF_ROLE[role] for caption in kind.captions}
+    return {caption: kind.name for kind in OF_ROLE[role] for caption in kind.known_as}
 
 
 def _key(captions: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ KINDS = ("clip", "siglip", "siglip2")
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 END, START, PAD, UNKNOWN = "<|endoftext|>", "<|startoftext|>", "<pad>", "<unk>"
 NO_TEXT = torch.zeros(384)
-CAPTIONS = {caption: kind.captions for kind in vocabulary.KINDS.values() for caption in kind.captions}
+CAPTIONS = {caption: kind.known_as for kind in vocabulary.KINDS.values() for caption in kind.known_as}
 
 
 def _vocabulary(suffix: str) -> dict[str, int]:

@@ -23,7 +23,9 @@ def test_phrases_are_the_sounds_that_a_prompt_names() -> None:
     assert phrases("  ") == []
 
 
-@pytest.mark.parametrize("text", ["boots on a wooden floor", "a gunshot echoes", "a ball bounces on the ground", ""])
+@pytest.mark.parametrize(
+    "text", ["boots on a wooden floor", "a gunshot echoes", "a ball bounces on the ground", "a cow moos", "an owl", ""]
+)
 def test_a_known_sound_in_other_words_is_no_surprise(encoder: SentenceEncoder, text: str) -> None:
     assert Reach(encoder).warnings(PromptSpec(text=text)) == ()
 

@@ -41,6 +41,7 @@ class Kind:
         recordings: regular expressions over manifest paths, matched with `re.search`.
         synthesised: whether `synth.py` can make it.
         label_captions: whether a recording's own label is a better caption than the list.
+        labels: such labels, of the recordings that the shipped weights learned from.
     """
 
     name: str
@@ -49,11 +50,18 @@ class Kind:
     recordings: tuple[str, ...] = ()
     synthesised: bool = False
     label_captions: bool = False
+    labels: tuple[str, ...] = ()
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """Everything that a model has learned to call it."""
+        return (*self.captions, *self.labels)
 
 
-def _hit(name: str, captions: str, recordings: str = "", *, synthesised: bool = False, label: bool = False) -> Kind:
+def _hit(name: str, captions: str, recordings: str = "", *, synthesised: bool = False, labels: str = "") -> Kind:
     patterns = (recordings,) if recordings else ()
-    return Kind(name, Family.HIT, tuple(captions.split("; ")), patterns, synthesised, label)
+    words = tuple(labels.split("; ")) if labels else ()
+    return Kind(name, Family.HIT, tuple(captions.split("; ")), patterns, synthesised, bool(words), words)
 
 
 def _loop(name: str, captions: str, recordings: str = "", *, synthesised: bool = False) -> Kind:
@@ -204,13 +212,16 @@ HITS: tuple[Kind, ...] = (
         "bird_call",
         "bird call; a bird chirps; bird singing; crow cawing; seagull cry",
         r"mod-sounds/(bird_|canary|crow|parrot|duck|goose|owl|pigeon|seagull_|peacock|vulture)|misc_crow",
-        label=True,
+        labels="bird; canary; crow caw; duck quack; goose; owl hoot; parrot; parrot chirp; parrot whistle; peacock; pigeon; "
+        "seagull; vulture",
     ),
     _hit(
         "animal",
         "animal call; an animal roars; growling animal",
         r"mod-sounds/(cat_meow|cow|sheep|lamb|goat|horse_|pig_|lion|tiger|bear|gorilla|monkey|elephant|wolf|coyote|yak|turkey)",
-        label=True,
+        labels="bear; cat meow; cow moo; coyote howl; elephant trumpet; goat bleat; gorilla grunt; gorilla roar; gorilla snarl; "
+        "horse neigh; horse snort; lamb; lion bellow; monkey; pig snort; pig squeal; sheep baa; tiger roar; tiger snarl; "
+        "turkey gobble; wolf howl; wolf snarl; yak",
     ),
     _hit("sneeze", "a person sneezes; sneeze", r"person_sneeze"),
     _hit(
