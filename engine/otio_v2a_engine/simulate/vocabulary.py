@@ -212,16 +212,16 @@ HITS: tuple[Kind, ...] = (
         "bird_call",
         "bird call; a bird chirps; bird singing; crow cawing; seagull cry",
         r"mod-sounds/(bird_|canary|crow|parrot|duck|goose|owl|pigeon|seagull_|peacock|vulture)|misc_crow",
-        labels="bird; canary; crow caw; duck quack; goose; owl hoot; parrot; parrot chirp; parrot whistle; peacock; pigeon; "
-        "seagull; vulture",
+        labels="bird; canary; crow caw; duck quack; goose; owl hoot; parrot; parrot chirp; parrot whistle; peacock; "
+        "pigeon; seagull; vulture",
     ),
     _hit(
         "animal",
         "animal call; an animal roars; growling animal",
         r"mod-sounds/(cat_meow|cow|sheep|lamb|goat|horse_|pig_|lion|tiger|bear|gorilla|monkey|elephant|wolf|coyote|yak|turkey)",
-        labels="bear; cat meow; cow moo; coyote howl; elephant trumpet; goat bleat; gorilla grunt; gorilla roar; gorilla snarl; "
-        "horse neigh; horse snort; lamb; lion bellow; monkey; pig snort; pig squeal; sheep baa; tiger roar; tiger snarl; "
-        "turkey gobble; wolf howl; wolf snarl; yak",
+        labels="bear; cat meow; cow moo; coyote howl; elephant trumpet; goat bleat; gorilla grunt; gorilla roar; "
+        "gorilla snarl; horse neigh; horse snort; lamb; lion bellow; monkey; pig snort; pig squeal; sheep baa; "
+        "tiger roar; tiger snarl; turkey gobble; wolf howl; wolf snarl; yak",
     ),
     _hit("sneeze", "a person sneezes; sneeze", r"person_sneeze"),
     _hit(
