@@ -10,14 +10,24 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
 from math import ceil
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from otio_v2a_engine.contract import Cancelled, Engine, EngineError, Progress, RenderRequest, Role, VisualEvent
+from otio_v2a_engine.contract import (
+    Cancelled,
+    Engine,
+    EngineError,
+    Progress,
+    RenderedAudio,
+    RenderRequest,
+    Role,
+    VisualEvent,
+)
 from otio_v2a_engine.joining import Sound, declick, join, limit, match_gain_db, polarity, slew_s
 from otio_v2a_engine.lengths import position
 
-__all__ = ["Window", "plan_windows", "render_long", "window_seed"]
+__all__ = ["Continuing", "Window", "plan_windows", "render_long", "window_seed"]
 
 _OVERLAP_S = Fraction(1)
 _OVERLAP_PART = 8
@@ -28,6 +38,22 @@ _DECLICK_S = Fraction(3, 1000)
 _UNITS = 100
 """Progress units per window."""
 _SPARSE_ROLES = (Role.FX, Role.DX)
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """An engine that can go on from sound: music keeps its key over a window's border, rain its drops."""
+
+    def render_after(
+        self,
+        request: RenderRequest,
+        before: Sound,
+        *,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> RenderedAudio:
+        """As `Engine.render`; `before`, float32 `(channels, n)`, is what is there already at the window's start."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -122,6 +148,7 @@ def render_long(
         sound = _render_window(
             engine,
             _window_request(request, window, index),
+            None if window.at_cut else kept,
             on_progress=_spread(on_progress, index=index, count=len(windows)),
             cancelled=cancelled,
         )
@@ -187,11 +214,15 @@ def _window_events(
 def _render_window(
     engine: Engine,
     request: RenderRequest,
+    before: Sound | None,
     *,
     on_progress: Callable[[Progress], None],
     cancelled: Callable[[], bool],
 ) -> Sound:
-    audio = engine.render(request, on_progress=on_progress, cancelled=cancelled)
+    if before is not None and isinstance(engine, Continuing):
+        audio = engine.render_after(request, before, on_progress=on_progress, cancelled=cancelled)
+    else:
+        audio = engine.render(request, on_progress=on_progress, cancelled=cancelled)
     expected = (request.channels, request.n_samples)
     if audio.samples.shape != expected or audio.sample_rate != request.sample_rate:
         raise EngineError(

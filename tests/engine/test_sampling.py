@@ -68,3 +68,21 @@ def test_every_step_is_announced_and_may_stop_the_sampler() -> None:
     with pytest.raises(Stop):
         sample_euler(gaussian_velocity, torch.zeros(1), schedule(9), on_step=on_step)
     assert seen == [0, 1, 2]
+
+
+def test_what_is_held_is_there_at_the_end_and_the_rest_sees_it_as_noisy_as_itself() -> None:
+    held = torch.full((1, 2, 3), 5.0)
+    start = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(1))
+    seen: list[torch.Tensor] = []
+
+    def velocity(x: torch.Tensor, t: float) -> torch.Tensor:
+        seen.append(x[:, :2])
+        assert torch.allclose(x[:, :2], (1 - t) * start[:, :2] + t * held, atol=1e-5)
+        return torch.zeros_like(x)
+
+    times = schedule(4)
+    half = sample_euler(velocity, start, times[:3], held=held)
+    end = sample_euler(velocity, half, times[2:], held=held)
+    assert len(seen) == 4
+    assert torch.equal(end[:, :2], held)
+    assert torch.equal(end[:, 2:], start[:, 2:])

@@ -355,6 +355,44 @@ def test_ambience_and_music_run_across_cuts_but_still_know_them() -> None:
         assert engine.requests[0].picture.cuts_s == (4,)
 
 
+class GoingOn(SynthEngine):
+    """Remembers what it is to go on from."""
+
+    def __init__(self, synthesis: Synthesis, **info: Any) -> None:
+        super().__init__(synthesis, **info)
+        self.given: list[np.ndarray] = []
+
+    def render_after(
+        self,
+        request: RenderRequest,
+        before: np.ndarray,
+        *,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> RenderedAudio:
+        self.given.append(before)
+        return self.render(request, on_progress=on_progress, cancelled=cancelled)
+
+
+def test_an_engine_that_can_go_on_is_given_the_end_of_the_window_before() -> None:
+    request = request_of(20, role=Role.MUS)
+    engine = GoingOn(noise())
+    sound = sound_of(engine, request)
+    _, *later = plan_windows(request, max_window_s=MAX_S)
+    assert len(engine.given) == len(later) == 2
+    first, window = engine.given[0], later[0]
+    assert first.shape == (request.channels, window.overlap)
+    # Fading begins after the overlap's start: its first samples are as the window before left them.
+    assert np.allclose(sound[:, window.start : window.start + 8], first[:, :8], atol=1e-6)
+
+
+def test_after_a_cut_nothing_goes_on() -> None:
+    engine = GoingOn(noise())
+    sound_of(engine, request_of(14, cuts=(Fraction(7),)))
+    assert len(engine.requests) == 2
+    assert engine.given == []
+
+
 def test_every_window_has_a_seed_of_its_own_that_never_changes() -> None:
     assert window_seed(7, 0) == 7
     seeds = [window_seed(7, index) for index in range(500)] + [window_seed(8, index) for index in range(500)]

@@ -34,10 +34,10 @@ from otio_v2a_engine.contract import (
 from otio_v2a_engine.devices import multiplies_in_bf16
 from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.choosing import left_out
-from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN, PcaCodec
+from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN, PcaCodec
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import limit
-from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
@@ -142,7 +142,6 @@ class SmallEngine:
     def close(self) -> None:
         """Nothing to free but memory."""
 
-    @torch.no_grad()
     def render(
         self,
         request: RenderRequest,
@@ -151,6 +150,28 @@ class SmallEngine:
         cancelled: Callable[[], bool],
     ) -> RenderedAudio:
         """Render one window; see `contract.Engine`."""
+        return self._render(request, None, on_progress=on_progress, cancelled=cancelled)
+
+    def render_after(
+        self,
+        request: RenderRequest,
+        before: npt.NDArray[np.float32],
+        *,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> RenderedAudio:
+        """Render one window that goes on from sound; see `windows.Continuing`."""
+        return self._render(request, before.mean(0), on_progress=on_progress, cancelled=cancelled)
+
+    @torch.no_grad()
+    def _render(
+        self,
+        request: RenderRequest,
+        before: npt.NDArray[np.float32] | None,
+        *,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> RenderedAudio:
         self.info.check(request)
         for words in self._reach.warnings(request.prompt):
             warnings.warn(words, EngineWarning, stacklevel=2)
@@ -167,7 +188,8 @@ class SmallEngine:
         check(0, "looking")
         maps, cuts = _look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
         generator = torch.Generator().manual_seed(request.seed)
-        latents = self._sample(request, maps, cuts, generator, lambda i: check(1 + i, "sampling"))
+        held = None if before is None else self._held(before)
+        latents = self._sample(request, maps, cuts, held, generator, lambda i: check(1 + i, "sampling"))
         check(1 + n_steps, "decoding")
         mono = self._decode(latents, generator)[: request.n_samples]
         sound = self._place(mono, request, maps)
@@ -188,10 +210,11 @@ class SmallEngine:
         request: RenderRequest,
         maps: Tensor,
         cuts: Tensor,
+        held: Tensor | None,
         generator: torch.Generator,
         on_step: Callable[[int], None],
     ) -> Tensor:
-        """Latents `(1, T, latent)` for a request."""
+        """Latents `(1, T, latent)` for a request; `held` `(1, K, latent)` are known already."""
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
         vectors, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
@@ -260,11 +283,20 @@ class SmallEngine:
         times = sampling.schedule(request.sampling.steps or self.info.default_steps)
         begun = round(_DRAFTED * (len(times) - 1)) if n_drafts > 1 else 0
         if begun:
-            x = sampling.sample_euler(velocity, x, times[: begun + 1], on_step=on_step)
+            x = sampling.sample_euler(velocity, x, times[: begun + 1], held=held, on_step=on_step)
             outcome = x + (1 - times[begun]) * velocity(x, times[begun])
             best = self._best(self._codec.decode(outcome), text)
             x = x[best : best + 1]
-        return sampling.sample_euler(velocity, x[:1], times[begun:], on_step=lambda i: on_step(begun + i))
+        return sampling.sample_euler(velocity, x[:1], times[begun:], held=held, on_step=lambda i: on_step(begun + i))
+
+    def _held(self, before: npt.NDArray[np.float32]) -> Tensor | None:
+        """Latents `(1, K, latent)` of mono sound that a window goes on from; None where it is too short."""
+        n_tokens = len(before) // SAMPLES_PER_TOKEN - 1  # the last token hears what comes after it
+        if n_tokens < 1:
+            return None
+        # What was before it is not known: in a mirror it is as loud and as bright.
+        mel = log_mel(np.pad(before, SAMPLES_PER_TOKEN, mode="reflect"))[FRAMES_PER_TOKEN:]
+        return self._codec.encode(torch.from_numpy(mel[: n_tokens * FRAMES_PER_TOKEN])[None].to(self._device))
 
     def _n_drafts(self, request: RenderRequest, text: str) -> int:
         """How many sounds are begun for a request and the text of its prompt, of which one is finished."""
