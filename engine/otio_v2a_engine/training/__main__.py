@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.choices[name].add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
         commands.choices[name].add_argument("--layers", type=int, default=4)
         commands.choices[name].add_argument("--width", type=int, default=256)
+    commands.choices["flow"].add_argument(
+        "--shares", default="0.62,0.14,0.12,0.12", help="odds of FX, AMB, MUS and DX among the examples (%(default)s)"
+    )
     commands.choices["flow"].add_argument("--keep-encoder", action="store_true", help="leave the encoder as it is")
     export = commands.add_parser("export", help="write the weights file that ships")
     export.add_argument("--to", type=Path, required=True, help="folder of small.safetensors and small.json")
@@ -141,12 +144,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         bank = bank.without_held_out()
         vocoder_training.train(run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes)
     elif args.command in ("encoder", "flow"):
+        drawing = Drawing(tokens=args.tokens)
+        if args.command == "flow":
+            drawing = replace(drawing, shares=tuple(float(share) for share in args.shares.split(",")))
         config = FlowConfig(layers=args.layers, width=args.width, kinds=len(EFFECT_NAMES))
         flow_run = flow_training.FlowRun(
             steps=args.steps,
             restart=args.restart,
             cooldown=args.cooldown,
-            drawing=Drawing(tokens=args.tokens),
+            drawing=drawing,
             rate=args.rate,
             keep_encoder=args.command == "flow" and args.keep_encoder,
             seed=args.seed,

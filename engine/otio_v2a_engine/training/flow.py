@@ -46,7 +46,7 @@ class FlowRun:
     rate: float = 1.2e-3
     onset_weight: float = 0.3
     kind_weight: float = 0.05
-    level_weight: float = 0.1
+    level_weight: float = 0.2
     keep_encoder: bool = False
     seed: int = 3
     model: FlowConfig = field(default_factory=FlowConfig)
