@@ -16,7 +16,7 @@ from otio_v2a.prompts import NAMESPACE, Ask, Asks, remembered, resolve
 from otio_v2a.spans import ClipSpan
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import EngineError, PromptSpec, Role, Sampling
-from otio_v2a_engine.registry import find
+from otio_v2a_engine.registry import engine_for, find
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -58,7 +58,7 @@ class ClipSettings:
         """The run's options with what is set here, for one role."""
         if not self.is_set:
             return options
-        engine = self.engine or options.engine_of(role)
+        engine = engine_for(self.engine, role) if self.engine else options.engine_of(role)
         declared = _declared(engine)
         own = [option for option in options.sampling.options if option.partition("=")[0] in declared]
         if self.text_guidance is not None and TEXT_GUIDANCE in declared:

@@ -35,7 +35,7 @@ from otio_v2a_engine.contract import (
     WeightsError,
 )
 from otio_v2a_engine.lengths import position, tick_position
-from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
+from otio_v2a_engine.registry import DEFAULT_ENGINE, engine_for, specs
 from otio_v2a_engine.weight_folders import version_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class PlanOptions:
 
     def engine_of(self, role: Role) -> str:
         """Name of the engine that renders a role."""
-        return self.role_engines.get(role, self.engine)
+        return engine_for(self.role_engines.get(role, self.engine), role)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,10 @@ class Reach:
                 break
         return list(found.values())
 
+    def kind(self, caption: str, role: Role) -> str:
+        """The kind that a known caption belongs to."""
+        return _kind_of(role)[caption]
+
     def warnings(self, prompt: PromptSpec) -> tuple[str, ...]:
         """What to tell the user of the phrases that are far from everything known, each with what comes nearest."""
         told = []

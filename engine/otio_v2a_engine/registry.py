@@ -7,10 +7,10 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
-from otio_v2a_engine.contract import Engine, EngineError, EngineSpec
-from otio_v2a_engine.specs import BUILT_IN
+from otio_v2a_engine.contract import Engine, EngineError, EngineSpec, Role
+from otio_v2a_engine.specs import BUILT_IN, LEFT_TO
 
-__all__ = ["DEFAULT_ENGINE", "ENTRY_POINT_GROUP", "find", "load", "specs"]
+__all__ = ["DEFAULT_ENGINE", "ENTRY_POINT_GROUP", "engine_for", "find", "load", "specs"]
 
 ENTRY_POINT_GROUP = "otio_v2a.engines"
 DEFAULT_ENGINE = "small"
@@ -34,6 +34,11 @@ def specs() -> dict[str, EngineSpec]:
         owners[spec.info.name] = _owner(point)
     # A checkout that was never installed has no entry points.
     return dict(sorted((found or {spec.info.name: spec for spec in BUILT_IN}).items()))
+
+
+def engine_for(name: str, role: Role) -> str:
+    """The engine that makes a role where the engine of that name is chosen: itself, or the one that it leaves it to."""
+    return LEFT_TO.get((name, role), name)
 
 
 def find(name: str) -> EngineSpec:

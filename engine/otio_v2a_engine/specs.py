@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from otio_v2a_engine.contract import EngineInfo, EngineSpec, Role
 
-__all__ = ["BUILT_IN", "FAKE", "SMALL", "SURE", "VTA_LDM"]
+__all__ = ["BUILT_IN", "CUE", "FAKE", "LEFT_TO", "SMALL", "SURE", "VTA_LDM"]
 
 SURE = 0.55
 """Confidence from which `small` lets an instant sound by itself; F1 on scenes that nothing else was measured on is flat
@@ -39,7 +39,7 @@ SMALL = EngineSpec(
         sample_rates=(48000,),
         channels=(2, 1),
         max_window_s=Fraction(10),
-        roles=(Role.FX, Role.AMB, Role.MUS, Role.DX),
+        roles=(Role.FX, Role.AMB, Role.DX),
         takes_text=True,
         takes_negative_text=True,
         takes_transcript=False,
@@ -53,6 +53,27 @@ SMALL = EngineSpec(
         folder_options=("appearance",),
     ),
     factory="otio_v2a_engine.pipelines.small:SmallEngine",
+)
+
+CUE = EngineSpec(
+    info=EngineInfo(
+        name="cue",
+        version="1",
+        summary="Composes music and plays it to length, its beats on the cuts if they can be; no network, no weights.",
+        sample_rates=(48000,),
+        channels=(2, 1),
+        max_window_s=Fraction(180),
+        roles=(Role.MUS,),
+        takes_text=True,
+        takes_negative_text=True,
+        takes_transcript=False,
+        weights_licence="",
+        weights_note="",
+        devices=("cpu", "cuda", "mps"),
+        default_steps=1,
+        cost_factor=0.03,
+    ),
+    factory="otio_v2a_engine.pipelines.cue:CueEngine",
 )
 
 VTA_LDM = EngineSpec(
@@ -86,4 +107,7 @@ VTA_LDM = EngineSpec(
     factory="otio_v2a_engine.pipelines.vta_ldm:VtaLdmEngine",
 )
 
-BUILT_IN = (FAKE, SMALL, VTA_LDM)
+BUILT_IN = (CUE, FAKE, SMALL, VTA_LDM)
+
+LEFT_TO = {("small", Role.MUS): "cue"}
+"""Engine and role to the engine that makes this role instead: a network of this size has no ear for harmony."""

@@ -42,7 +42,7 @@ _SPARSE_ROLES = (Role.FX, Role.DX)
 
 @runtime_checkable
 class Continuing(Protocol):
-    """An engine that can go on from sound: music keeps its key over a window's border, rain its drops."""
+    """An engine that can go on from sound: rain keeps its drops over a window's border, a voice its speaker."""
 
     def render_after(
         self,

@@ -12,7 +12,8 @@ from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.instruments import DRUMS, TUNED, drum, player
 from otio_v2a_engine.simulate.music import STYLES, cue
-from otio_v2a_engine.simulate.score import MOODS, Score, compose
+from otio_v2a_engine.simulate.score import MOODS, Score
+from otio_v2a_engine.simulate.styles import compose
 from otio_v2a_engine.simulate.vocabulary import MUSIC
 
 NO_BANK = Bank(None)

@@ -378,7 +378,9 @@ class PromptEditor(QWidget):  # type: ignore[misc]
     def _info(self) -> EngineInfo | None:
         """The engine that renders all of the selection; None when there are several."""
         value = self._common("engine")
-        return None if value is MIXED else self._infos.get(value or self._default_engine)
+        return (
+            None if value is MIXED else self._infos.get(registry.engine_for(value or self._default_engine, self.role))
+        )
 
     def _example(self, name: str) -> str:
         if name == "negative_text":

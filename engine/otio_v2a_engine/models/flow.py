@@ -48,7 +48,7 @@ class FlowConfig:
     layers: int = 8
     picture: int = 192
     text: int = 384
-    roles: int = 4
+    roles: int = 3
     kinds: int = 40
 
 

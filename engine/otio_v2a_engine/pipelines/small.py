@@ -49,7 +49,7 @@ from otio_v2a_engine.weights import Weights, read_weights
 
 __all__ = ["SmallEngine"]
 
-_ROLES = (Role.FX, Role.AMB, Role.MUS, Role.DX)  # in the order of the role embedding
+_ROLES = (Role.FX, Role.AMB, Role.DX)  # in the order of the role embedding
 _SHORTEST = 50  # tokens: the shortest window it was trained on
 _SILENT = -4.3  # log-mel, in 20 dB: a frame whose loudest band is below -86 dB is silence
 _CLOSED = 0.95  # how far the gate closes there: what is left cannot be heard, but is no digital zero
@@ -84,7 +84,6 @@ _NO_WORDS = "this engine speaks no words: the transcript is not heard, the voice
 _VOICES = {
     Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
     Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
-    Role.MUS: _Voice(guidance=2.0, rescale=0.8, width=0.45, pan=0.0),
     Role.DX: _Voice(guidance=2.0, rescale=0.7, width=0.0, pan=0.0),  # a mixer wants dialogue in the middle
 }
 
@@ -235,8 +234,8 @@ class SmallEngine:
                 slots = self._wanted(found, vectors[0], text, negative)
                 known = SEEN if slots == found else TOLD
             events, shown = event_slots(slots, n_tokens, known=known), ~edited_tokens(spots, slots, n_tokens)
-        elif request.prompt.role is not Role.DX:
-            # Background and music belong to the place, not to single events: they see the window as a whole.
+        elif request.prompt.role is Role.AMB:
+            # A background belongs to the place, not to single events: it sees the window as a whole.
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         # Effects were trained to leave out what is forbidden; a background is led away from it.
         heeds = bool(negative) and request.prompt.role is Role.FX

@@ -3,6 +3,8 @@
 Knows no picture. All randomness comes from `rng`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,9 +12,10 @@ from otio_v2a_engine.models.mel import SAMPLE_RATE
 from otio_v2a_engine.simulate import synth
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.instruments import DRUMS, drum, player
-from otio_v2a_engine.simulate.score import MOODS, STYLES, Score, compose
+from otio_v2a_engine.simulate.score import MOODS, STYLES, Score
+from otio_v2a_engine.simulate.styles import compose
 
-__all__ = ["STYLES", "cue"]
+__all__ = ["STYLES", "cue", "levelled", "perform"]
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -49,14 +52,36 @@ def _words(score: Score, rng: Rng) -> str:
     return f"{mood} {lead}"
 
 
-def _perform(score: Score, n_samples: int, rng: Rng, bank: Bank) -> Samples:
-    """Every note at its time and level, what sounds before the clip cut off."""
-    out = np.zeros(n_samples, np.float32)
+def perform(
+    score: Score,
+    n_samples: int,
+    rng: Rng,
+    bank: Bank,
+    *,
+    place: Callable[[str], tuple[float, ...]] = lambda voice: (1.0,),
+    on_note: Callable[[float], None] = lambda share: None,
+) -> Samples:
+    """Every note at its time and level, what sounds before the clip cut off.
+
+    Args:
+        score: what is played.
+        n_samples: length.
+        rng: how exactly each instrument sounds, and how evenly it is played.
+        bank: recorded drums, if it has any.
+        place: gains of a voice in each channel.
+        on_note: told how much of the notes is played, before each; may raise to stop.
+
+    Returns:
+        `(channels, n_samples)`; dry, and as loud as it comes.
+    """
     names = sorted({note.voice for note in score.notes})
     strokes = {name: drum(name, rng, bank) for name in names if name in DRUMS}
     players = {name: player(name, rng) for name in names if name not in DRUMS}
+    gains = {name: np.array(place(name), np.float32)[:, None] for name in names}
+    out = np.zeros((len(place("")), n_samples), np.float32)
     per_beat = 60 * SAMPLE_RATE / score.bpm
-    for note in score.notes:
+    for number, note in enumerate(score.notes):
+        on_note(number / len(score.notes))
         start = int((note.beat - score.first_beat) * per_beat)
         end = start + note.beats * per_beat
         level = note.strength
@@ -72,7 +97,7 @@ def _perform(score: Score, n_samples: int, rng: Rng, bank: Bank) -> Samples:
             sound = players[note.voice](note.pitch, seconds, note.strength)
         begin = max(0, start)
         piece = sound[begin - start : n_samples - start]
-        out[begin : begin + len(piece)] += np.float32(level) * piece
+        out[:, begin : begin + len(piece)] += np.float32(level) * gains[note.voice] * piece
     return out
 
 
@@ -85,8 +110,8 @@ def _dynamics(n_samples: int, rng: Rng) -> Samples:
     return level
 
 
-def _levelled(samples: Samples) -> Samples:
-    """RMS 0.1; what would peak above 0.6 is bent to below 0.95."""
+def levelled(samples: Samples) -> Samples:
+    """Samples of any shape at RMS 0.1; what would peak above 0.6 is bent to below 0.95."""
     for _ in range(6):
         samples = samples * np.float32(_RMS / max(float(np.sqrt(np.mean(samples**2))), 1e-9))
         magnitude = np.abs(samples)
@@ -113,7 +138,7 @@ def cue(rng: Rng, n_samples: int, *, style: str, bank: Bank) -> tuple[Samples, s
     wanted, n_samples = n_samples, max(n_samples, _SHORTEST)
     score = compose(rng, n_samples / SAMPLE_RATE, style)
     caption = _words(score, rng)
-    out = _perform(score, n_samples, rng, bank) * _dynamics(n_samples, rng)
+    out = perform(score, n_samples, rng, bank)[0] * _dynamics(n_samples, rng)
     if style in _DRY or rng.random() < 0.5:
         out = synth.room(out, rng, seconds=rng.uniform(0.4, 1.4), level=rng.uniform(0.1, 0.45))
     if wanted < n_samples:
@@ -124,4 +149,4 @@ def cue(rng: Rng, n_samples: int, *, style: str, bank: Bank) -> tuple[Samples, s
         ramp = np.linspace(0, 1, fade, dtype=np.float32)
         out[:fade] *= ramp
         out[-fade:] *= ramp[::-1]
-    return _levelled(out - out.mean() if wanted >= SAMPLE_RATE else out), caption
+    return levelled(out - out.mean() if wanted >= SAMPLE_RATE else out), caption

@@ -1,15 +1,18 @@
-"""Scores for simulated music: mood, key, tempo, chords, and the notes of every part. Pitches and beats, no sound.
+"""Scores: mood, key, tempo, chords, and the notes that parts are made of. Pitches and beats, no sound, no style.
 
 Music theory in small: progressions in scale degrees, voicings that move as little as they can, melodies of
 chord tones on strong beats and steps between them. All randomness comes from `rng`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["MOODS", "STYLES", "Mood", "Note", "Score", "compose"]
+__all__ = [
+    "MOODS", "STYLES", "Brief", "Mood", "Note", "Score",
+    "arpeggio", "bass", "drums", "held_chords", "melody", "moods_of", "sketch", "struck_chords",
+]  # fmt: skip
 
 Rng = np.random.Generator
 
@@ -134,6 +137,21 @@ class Score:
         return MOODS[self.mood].density
 
 
+@dataclass(frozen=True)
+class Brief:
+    """What a piece must keep to: its mood, its tempo, where in a bar it begins (beats), and that it comes to an end."""
+
+    mood: str
+    bpm: float
+    per_bar: int
+    first_beat: float
+
+
+def moods_of(style: str) -> tuple[str, ...]:
+    """The moods that a style has, likelier ones more than once."""
+    return _FLAVOURS[style]
+
+
 def _chord(mode: str, tonic: int, degree: int, *, seventh: bool) -> tuple[int, ...]:
     scale = _SCALES[mode]
     steps = [scale[(degree + third) % 7] + tonic for third in (0, 2, 4, *((6,) if seventh else ()))]
@@ -142,16 +160,30 @@ def _chord(mode: str, tonic: int, degree: int, *, seventh: bool) -> tuple[int, .
     return tuple(step % 12 for step in steps)
 
 
-def _sketch(rng: Rng, seconds: float, style: str) -> Score:
-    mood = str(rng.choice(_FLAVOURS[style]))
+def _last_bar(rng: Rng, seconds: float, *, first_beat: float, bpm: float, per_bar: int, ends: bool) -> int | None:
+    """The bar whose chord is held to the end; None where the music goes on."""
+    beats = seconds * bpm / 60
+    if ends:  # where a bar begins with two seconds to go, or a little more
+        last = int((first_beat + beats - 2 * bpm / 60) / per_bar)
+        return last if last >= 2 else None
+    if seconds <= 3 or rng.random() >= 0.2:
+        return None
+    last = int(np.ceil((first_beat + beats * rng.uniform(0.5, 0.75)) / per_bar))
+    return last if last * per_bar < first_beat + 0.9 * beats else None
+
+
+def sketch(rng: Rng, seconds: float, style: str, *, brief: Brief | None = None) -> Score:
+    """A score without notes: everything that its parts share."""
+    mood = brief.mood if brief else str(rng.choice(_FLAVOURS[style]))
     character = MOODS[mood]
     mode = str(rng.choice(character.modes))
-    bpm = float(rng.integers(character.slowest_bpm, character.fastest_bpm + 1))
+    bpm = brief.bpm if brief else float(rng.integers(character.slowest_bpm, character.fastest_bpm + 1))
     per_bar = 3 if rng.random() < (0.08 if style in ("beat", "band") else 0.22) else 4
+    per_bar = brief.per_bar if brief else per_bar
     tonic = int(rng.integers(12))
     first_beat = float(rng.uniform(0, per_bar)) if rng.random() < 0.5 else 0.0
-    beats = seconds * bpm / 60
-    n_bars = int(np.ceil((first_beat + beats) / per_bar)) + 1
+    first_beat = brief.first_beat if brief else first_beat
+    n_bars = int(np.ceil((first_beat + seconds * bpm / 60) / per_bar)) + 1
     slow = 2 if bpm > 110 and rng.random() < 0.4 else 1
     if mode == "tense":
         cycle = [
@@ -164,13 +196,10 @@ def _sketch(rng: Rng, seconds: float, style: str) -> Score:
         cycle = [_chord(mode, tonic, degree, seventh=sevenths) for degree in degrees]
     turn = int(rng.integers(len(cycle))) if rng.random() < 0.3 else 0
     chords = [cycle[(bar // slow + turn) % len(cycle)] for bar in range(n_bars)]
-    held = None
-    if seconds > 3 and rng.random() < 0.2:
-        last = int(np.ceil((first_beat + beats * rng.uniform(0.5, 0.75)) / per_bar))
-        if last * per_bar < first_beat + 0.9 * beats:
-            held = last
-            home = chords[0] if mode == "tense" else _chord(mode, tonic, 0, seventh=False)
-            chords[last:] = [home] * (n_bars - last)
+    held = _last_bar(rng, seconds, first_beat=first_beat, bpm=bpm, per_bar=per_bar, ends=brief is not None)
+    if held is not None:
+        home = chords[0] if mode == "tense" else _chord(mode, tonic, 0, seventh=False)
+        chords[held:] = [home] * (n_bars - held)
     scale = tuple(sorted((tonic + step) % 12 for step in _SCALES[mode]))
     return Score(mood, mode, tonic, bpm, per_bar, first_beat, tuple(chords), scale, held)
 
@@ -203,7 +232,7 @@ def _end(s: Score, voice: str, pitches: Sequence[int], strength: float) -> list[
     return [Note(float(s.held * s.per_bar), float(beats), pitch, strength, voice) for pitch in pitches]
 
 
-def _held_chords(s: Score, voice: str, *, low: int, strength: float, legato: float = 1.0) -> list[Note]:
+def held_chords(s: Score, voice: str, *, low: int, strength: float, legato: float = 1.0) -> list[Note]:
     """A chord a bar; equal chords are tied."""
     voicings, notes, bar = _voicings(s, low), [], 0
     while bar in s.bars:
@@ -216,7 +245,7 @@ def _held_chords(s: Score, voice: str, *, low: int, strength: float, legato: flo
     return notes + _end(s, voice, voicings[-1], strength)
 
 
-def _struck_chords(rng: Rng, s: Score, voice: str, *, low: int, strength: float, spread: float = 0.0) -> list[Note]:
+def struck_chords(rng: Rng, s: Score, voice: str, *, low: int, strength: float, spread: float = 0.0) -> list[Note]:
     """Chords in a rhythm that repeats every bar; `spread` is the beats between their notes, as strummed."""
     voicings, notes = _voicings(s, low), []
     rhythm = _rhythm(rng, s, density=s.density)
@@ -230,7 +259,7 @@ def _struck_chords(rng: Rng, s: Score, voice: str, *, low: int, strength: float,
     return notes + _end(s, voice, voicings[-1], strength)
 
 
-def _arpeggio(
+def arpeggio(
     rng: Rng, s: Score, voice: str, *, low: int, strength: float, step: float | None = None, ring: float = 0.0
 ) -> list[Note]:
     """Broken chords in even steps; each note rings for `ring` more beats."""
@@ -247,7 +276,7 @@ def _arpeggio(
     return notes + _end(s, voice, voicings[-1], strength)
 
 
-def _bass(rng: Rng, s: Score, voice: str, *, low: int = 33, strength: float) -> list[Note]:
+def bass(rng: Rng, s: Score, voice: str, *, low: int = 33, strength: float) -> list[Note]:
     """Roots and fifths; a pedal on the tonic in tense music."""
     notes = []
     kind = str(rng.choice(["long", "long", "fifths"] if s.density < 0.5 else ["fifths", "eighths", "walk", "long"]))
@@ -276,7 +305,7 @@ def _rhythm(rng: Rng, s: Score, *, density: float) -> tuple[float, ...]:
     return rhythms[int(np.clip(rng.normal(density, 0.18), 0, 0.999) * len(rhythms))]
 
 
-def _melody(rng: Rng, s: Score, voice: str, *, low: int, strength: float, legato: float = 0.97) -> list[Note]:
+def melody(rng: Rng, s: Score, voice: str, *, low: int, strength: float, legato: float = 0.97) -> list[Note]:
     """One line: a motif that comes back, chord tones on strong beats, steps of the scale between, a few rests."""
     low += MOODS[s.mood].register
     high = low + 19
@@ -303,7 +332,7 @@ def _melody(rng: Rng, s: Score, voice: str, *, low: int, strength: float, legato
     return notes + _end(s, voice, [_nearest([s.chords[-1][0]], pitch, low, high)], strength)
 
 
-def _drums(rng: Rng, s: Score, *, strength: float, groove: str | None = None) -> list[Note]:
+def drums(rng: Rng, s: Score, *, strength: float, groove: str | None = None) -> list[Note]:
     """A groove, a fill every fourth bar, a crash where a phrase begins."""
     if s.per_bar == 3:
         groove = str(rng.choice(["waltz", "six"]))
@@ -328,161 +357,3 @@ def _drums(rng: Rng, s: Score, *, strength: float, groove: str | None = None) ->
             notes.append(Note(float(bar * s.per_bar), 0, 0, 0.5 * strength, "crash"))
     drum = "taiko" if "taiko" in lines else "kick"
     return notes + _end(s, drum, [0], strength) + _end(s, "crash", [0], 0.6 * strength)
-
-
-Part = tuple[list[Note], tuple[str, ...]]
-
-
-def _piano(rng: Rng, s: Score) -> Part:
-    kind = str(rng.choice(["arpeggio", "chords", "melody"]))
-    low = 48 + MOODS[s.mood].register
-    notes = _bass(rng, s, "piano", low=36, strength=0.5) if rng.random() < 0.6 else []
-    if kind == "chords":
-        notes += _struck_chords(rng, s, "piano", low=low, strength=0.6)
-    else:
-        notes += _arpeggio(rng, s, "piano", low=low, strength=0.45, ring=1.5)
-    if kind == "melody" or rng.random() < 0.5:
-        notes += _melody(rng, s, "piano", low=64, strength=0.9, legato=1.1)
-    return notes, ("piano music", "piano", "solo piano", "a piano playing", "piano melody", "piano piece")
-
-
-def _strings(rng: Rng, s: Score) -> Part:
-    words: tuple[str, ...] = ("strings", "string music", "violins and cellos", "orchestral strings", "string orchestra")
-    low = 50 + MOODS[s.mood].register
-    if s.mood in ("epic", "playful") or (s.mood == "tense" and rng.random() < 0.5):
-        notes = _arpeggio(rng, s, "spiccato", low=low, strength=0.6, step=0.5 if s.bpm > 95 else 0.25)
-        words = (*words, "staccato strings")
-    else:
-        notes = _held_chords(s, "strings", low=low, strength=0.5)
-    notes += _bass(rng, s, "strings", low=36, strength=0.5)
-    if rng.random() < 0.6:
-        notes += _melody(rng, s, "strings", low=67, strength=0.75)
-    return notes, words
-
-
-def _guitar(rng: Rng, s: Score) -> Part:
-    words: tuple[str, ...] = ("guitar music", "acoustic guitar", "a guitar playing", "guitar")
-    if rng.random() < 0.3 + 0.4 * s.density:
-        low = 45 if rng.random() < 0.5 else 50
-        notes = _struck_chords(rng, s, "guitar", low=low, strength=0.7, spread=0.015 * s.bpm / 60)
-        words += ("strummed guitar", "guitar chords")
-    else:
-        notes = _arpeggio(rng, s, "guitar", low=47, strength=0.6, ring=1.2)
-        words += ("fingerpicked guitar", "guitar arpeggio")
-    if rng.random() < 0.45:
-        notes += _melody(rng, s, "guitar", low=62, strength=0.85)
-    if rng.random() < 0.5:
-        notes += _bass(rng, s, "guitar", low=40, strength=0.6)
-    return notes, words
-
-
-def _beat(rng: Rng, s: Score) -> Part:
-    notes = _drums(rng, s, strength=1.0)
-    words: tuple[str, ...] = ("drum beat", "drums", "drumming", "percussion", "rhythm")
-    if rng.random() < 0.4:
-        voice = str(rng.choice(["bass", "synth_bass"]))
-        notes += _bass(rng, s, voice, strength=0.5)
-        words = ("drum beat", "drums and bass", "bass and drums", "groove")
-    return notes, words
-
-
-def _synth(rng: Rng, s: Score) -> Part:
-    words: tuple[str, ...] = ("synth music", "electronic music", "electronic synth music", "synthesizer")
-    notes: list[Note] = []
-    arp = s.density > 0.5 or rng.random() < 0.5
-    if not arp or s.held is not None or rng.random() < 0.6:  # nothing else would last under a held end
-        notes += _held_chords(s, "pad", low=50, strength=0.6)
-        words += () if arp else ("ambient synth pad", "synth pad", "ambient electronic music")
-    if arp:
-        notes += _arpeggio(rng, s, "arp", low=60, strength=0.55, step=0.5 if s.bpm > 120 else 0.25)
-        words += ("synth arpeggio",)
-    if rng.random() < 0.7:
-        notes += _bass(rng, s, "synth_bass", low=33, strength=0.7)
-    if rng.random() < 0.35:
-        notes += _melody(rng, s, "lead", low=67, strength=0.6)
-    if s.density > 0.5 and rng.random() < 0.4:
-        notes += _drums(rng, s, strength=0.6, groove="dance")
-        words += ("electronic dance music",)
-    return notes, words
-
-
-def _organ(rng: Rng, s: Score) -> Part:
-    notes = _held_chords(s, "organ", low=52, strength=0.5, legato=0.99)
-    if rng.random() < 0.6:
-        notes += _melody(rng, s, "organ", low=65, strength=0.6)
-    if rng.random() < 0.6:
-        notes += _bass(rng, s, "organ", low=36, strength=0.5)
-    return notes, ("organ music", "organ", "an organ playing", "organ chords")
-
-
-def _music_box(rng: Rng, s: Score) -> Part:
-    notes = _melody(rng, s, "music_box", low=76, strength=0.9)
-    if s.bpm < 100 or s.held is not None or rng.random() < 0.6:  # a slow line of bells alone has gaps
-        notes += _arpeggio(rng, s, "music_box", low=67, strength=0.5, ring=1.0)
-    words = ("music box", "music box melody", "bells", "chimes", "music box tune")
-    return notes, (*words, "lullaby") if s.bpm < 95 else words
-
-
-def _winds(rng: Rng, s: Score) -> Part:
-    voice = str(rng.choice(["flute", "clarinet"]))
-    low = 69 if voice == "flute" else 60
-    notes = _melody(rng, s, voice, low=low, strength=0.9)
-    words: tuple[str, ...] = (f"{voice} music", voice, f"{voice} melody", f"a {voice} playing", "woodwinds")
-    kind = rng.random()
-    if kind < 0.35:
-        notes += _held_chords(s, "clarinet", low=52, strength=0.3)
-    elif kind < 0.6:
-        other = str(rng.choice(["strings", "piano", "guitar"]))
-        if other == "strings":
-            notes += _held_chords(s, "strings", low=50, strength=0.35)
-        else:
-            notes += _arpeggio(rng, s, other, low=48, strength=0.4, ring=1.0)
-        words += (f"{voice} and {other}",)
-    return notes, words
-
-
-def _brass(rng: Rng, s: Score) -> Part:
-    words: tuple[str, ...] = ("brass", "brass music", "horns", "brass fanfare", "orchestral brass")
-    notes = _held_chords(s, "brass", low=50, strength=0.55, legato=0.95)
-    if rng.random() < 0.75:
-        notes += _melody(rng, s, "brass", low=60, strength=0.9, legato=0.9)
-    notes += _bass(rng, s, "brass", low=38, strength=0.5)
-    if s.mood in ("epic", "tense") and rng.random() < 0.6:
-        notes += _drums(rng, s, strength=0.9, groove=str(rng.choice(["war", "march"])))
-        words += ("brass and drums", "orchestral music")
-    return notes, words
-
-
-def _band(rng: Rng, s: Score) -> Part:
-    words: tuple[str, ...] = ("band music", "a band playing", "pop music", "instrumental music", "song")
-    notes = _drums(rng, s, strength=0.75)
-    synthetic = rng.random() < 0.3
-    notes += _bass(rng, s, "synth_bass" if synthetic else "bass", strength=0.65)
-    chords = str(rng.choice(["pad", "arp"] if synthetic else ["piano", "guitar", "organ"]))
-    if chords in ("pad", "organ"):
-        notes += _held_chords(s, chords, low=52, strength=0.4)
-    elif chords == "arp":
-        notes += _arpeggio(rng, s, "arp", low=60, strength=0.4, step=0.5)
-    else:
-        spread = 0.012 * s.bpm / 60 if chords == "guitar" else 0.0
-        notes += _struck_chords(rng, s, chords, low=50, strength=0.5, spread=spread)
-    if rng.random() < 0.65:
-        lead = str(rng.choice(["lead", "flute", "guitar", "piano", "brass", "strings"]))
-        notes += _melody(rng, s, lead, low=65, strength=0.65)
-    return notes, words
-
-
-_PARTS: dict[str, Callable[[Rng, Score], Part]] = {
-    "piano": _piano, "strings": _strings, "guitar": _guitar, "beat": _beat, "synth": _synth,
-    "organ": _organ, "music_box": _music_box, "winds": _winds, "brass": _brass, "band": _band,
-}  # fmt: skip
-
-
-def compose(rng: Rng, seconds: float, style: str) -> Score:
-    """A score of a style that lasts for at least `seconds` from its first beat."""
-    sketch = _sketch(rng, seconds, style)
-    notes, lead = _PARTS[style](rng, sketch)
-    return Score(
-        sketch.mood, sketch.mode, sketch.tonic, sketch.bpm, sketch.per_bar, sketch.first_beat, sketch.chords,
-        sketch.scale, sketch.held, lead, tuple(sorted(notes, key=lambda note: (note.beat, note.voice, note.pitch))),
-    )  # fmt: skip

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.choices[name].add_argument("--layers", type=int, default=4)
         commands.choices[name].add_argument("--width", type=int, default=256)
     commands.choices["flow"].add_argument(
-        "--shares", default="0.62,0.14,0.12,0.12", help="odds of FX, AMB, MUS and DX among the examples (%(default)s)"
+        "--shares", default="0.62,0.13,0.25", help="odds of FX, AMB and DX among the examples (%(default)s)"
     )
     commands.choices["flow"].add_argument("--keep-encoder", action="store_true", help="leave the encoder as it is")
     export = commands.add_parser("export", help="write the weights file that ships")

@@ -31,7 +31,7 @@ from otio_v2a_engine.training.measures import (
     request_for,
     spectrum_error_db,
 )
-from otio_v2a_engine.training.measures_roles import dialogue, kinds_of_role, music
+from otio_v2a_engine.training.measures_dialogue import dialogue, voices
 from otio_v2a_engine.training.onsets import Score, chance, f1, find_onsets, match
 from otio_v2a_engine.training.shards import HELD_OUT_SEED, held_out_scenes
 from otio_v2a_engine.weights import read_weights
@@ -240,10 +240,8 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
         figures["told_events"] = _told(engine, some, folder)
         figures["amb"] = _ambiences(engine, some, folder)
         figures["leakage"] = leakage(engine, some, folder)
-        figures["leakage"] |= music(engine, some, folder)
         figures["dialogue"] = dialogue(engine, bank=bank, n_scenes=len(some), folder=folder)
-        for role in (Role.MUS, Role.DX):
-            figures[f"kinds_{role.lower()}"] = kinds_of_role(engine, role, bank=bank, each=each, folder=folder)
+        figures["voices"] = voices(engine, bank=bank, each=2 * each, folder=folder)
         figures["kinds"] = kinds(engine, bank=bank, each=each, folder=folder)
         figures["negative"] = negative(engine, bank=bank, each=each, folder=folder)
     if sounds is not None:

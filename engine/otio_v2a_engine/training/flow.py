@@ -17,7 +17,6 @@ from otio_v2a_engine.training.pictures import Pictures
 
 __all__ = ["FlowRun", "Small", "train"]
 
-_WHOLE = (ROLES.index(Role.AMB), ROLES.index(Role.MUS))  # these see their window as a whole
 _LOSSES = ("loss", *(f"loss_{role.value.lower()}" for role in ROLES), "onset_loss", "kind_loss", "level_loss")
 
 
@@ -107,7 +106,7 @@ def _losses(model: Small, batch: dict[str, Tensor], weights: Tensor, run: FlowRu
         encoder, parts = _own_tasks(model, vectors, onset_logits, batch, run)
     t = batch["t"][:, None, None]
     x = (1 - t) * batch["x0"] + t * batch["x1"]
-    whole = torch.isin(batch["role"], torch.tensor(_WHOLE, device=t.device))[:, None, None]
+    whole = (batch["role"] == ROLES.index(Role.AMB))[:, None, None]  # a background sees its window as a whole
     vectors = torch.where(whole, vectors.mean(1, keepdim=True), vectors)
     spots = torch.cat([peaks(onset_logits.detach()), torch.ones_like(batch["see"])[..., None]], dim=2).float()
     spots[..., -1] *= SEEN

@@ -22,7 +22,7 @@ from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.probe import families_of, train_probe
 
 __all__ = [
-    "at_events_db", "kinds", "leakage", "level_db", "negative", "power", "render", "request_for", "spectrum_error_db",
+    "kinds", "leakage", "level_db", "negative", "power", "render", "request_for", "spectrum_error_db",
     "write_movie",
 ]  # fmt: skip
 
@@ -108,7 +108,7 @@ def power(sound: Sound) -> npt.NDArray[np.float64]:
     return ticks
 
 
-def at_events_db(pairs: Sequence[tuple[Sound, Sound]]) -> float:
+def _at_events_db(pairs: Sequence[tuple[Sound, Sound]]) -> float:
     """How much of the effects is heard in another stem, over pairs of that stem and the true effects, in dB.
 
     It is what the stem has more at the true events than on the whole, against the true effects there: what it does by
@@ -128,7 +128,7 @@ def leakage(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[
     """How much of one stem is heard in the other, in dB.
 
     The background in the effects: the power of the rendered effects where the true ones are silent (below -70 dBFS),
-    against the true background; the median over scenes with events. The effects in the background: `at_events_db`.
+    against the true background; the median over scenes with events. The effects in the background: `_at_events_db`.
     """
     into_fx: list[float] = []
     pairs = []
@@ -146,7 +146,7 @@ def leakage(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[
     return {
         "scenes": float(len(pairs)),
         "background_in_effects_db": round(float(np.median(into_fx)), 1),
-        "effects_in_background_db": at_events_db(pairs),
+        "effects_in_background_db": _at_events_db(pairs),
     }
 
 

@@ -31,12 +31,10 @@ _GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("Family right", "kinds/family", "", 0.93, True),
     ("Background in effects", "leakage/background_in_effects_db", "dB", -20.0, False),
     ("Effects in background", "leakage/effects_in_background_db", "dB", -20.0, False),
-    ("Effects in music", "leakage/effects_in_music_db", "dB", -20.0, False),
     ("Dialogue in effects", "dialogue/dialogue_in_effects_db", "dB", -20.0, False),
     ("Speech follows the mouth: correlation of levels", "dialogue/level_correlation", "", 0.5, True),
     ("The same without the picture", "dialogue/level_correlation_picture_withheld", "", 0.2, False),
-    ("Style of music right, of 10", "kinds_mus/kind", "", 0.85, True),
-    ("Kind of voice right, of 5", "kinds_dx/kind", "", 0.85, True),
+    ("Kind of voice right, of 5", "voices/kind", "", 0.85, True),
     ("A sound that is forbidden falls by", "negative/both_ways/lowered", "dB", -12.0, False),
     ("The same, although it is asked for", "negative/forbidden/lowered", "dB", -12.0, False),
     ("The same, only not asked for", "negative/not_asked_for/lowered", "dB", -12.0, False),
@@ -121,7 +119,7 @@ def page(
     cards = []
     if runs is not None:
         for name, columns in (
-            ("flow", ("loss_fx", "loss_amb", "loss_mus", "loss_dx", "onset_loss")),
+            ("flow", ("loss_fx", "loss_amb", "loss_dx", "onset_loss")),
             ("vocoder", ("loss",)),
         ):
             path = runs / name / f"{name}.csv"
