@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from otio_v2a_engine.contract import EngineInfo, EngineSpec, Role
 
-__all__ = ["BUILT_IN", "CUE", "FAKE", "LEFT_TO", "SMALL", "SURE", "VTA_LDM"]
+__all__ = ["BUILT_IN", "COMPOSER", "FAKE", "LEFT_TO", "SMALL", "SURE", "VTA_LDM"]
 
 SURE = 0.55
 """Confidence from which `small` lets an instant sound by itself; F1 on scenes that nothing else was measured on is flat
@@ -55,9 +55,9 @@ SMALL = EngineSpec(
     factory="otio_v2a_engine.pipelines.small:SmallEngine",
 )
 
-CUE = EngineSpec(
+COMPOSER = EngineSpec(
     info=EngineInfo(
-        name="cue",
+        name="composer",
         version="1",
         summary="Composes music and plays it to length, its beats on the cuts if they can be; no network, no weights.",
         sample_rates=(48000,),
@@ -73,7 +73,7 @@ CUE = EngineSpec(
         default_steps=1,
         cost_factor=0.03,
     ),
-    factory="otio_v2a_engine.pipelines.cue:CueEngine",
+    factory="otio_v2a_engine.pipelines.composer:ComposerEngine",
 )
 
 VTA_LDM = EngineSpec(
@@ -107,7 +107,7 @@ VTA_LDM = EngineSpec(
     factory="otio_v2a_engine.pipelines.vta_ldm:VtaLdmEngine",
 )
 
-BUILT_IN = (CUE, FAKE, SMALL, VTA_LDM)
+BUILT_IN = (COMPOSER, FAKE, SMALL, VTA_LDM)
 
-LEFT_TO = {("small", Role.MUS): "cue"}
+LEFT_TO = {("small", Role.MUS): "composer"}
 """Engine and role to the engine that makes this role instead: a network of this size has no ear for harmony."""

@@ -11,7 +11,7 @@ import soundfile
 from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.instruments import DRUMS, TUNED, drum, player
-from otio_v2a_engine.simulate.music import STYLES, cue
+from otio_v2a_engine.simulate.music import STYLES, piece
 from otio_v2a_engine.simulate.score import MOODS, Score
 from otio_v2a_engine.simulate.styles import compose
 from otio_v2a_engine.simulate.vocabulary import MUSIC
@@ -22,7 +22,7 @@ FIVE_SECONDS = 5 * SAMPLE_RATE
 
 
 def score_of(seed: int, style: str, *, seconds: float = 5.0) -> Score:
-    """The score that `cue` plays for that seed."""
+    """The score that `piece` plays for that seed."""
     return compose(np.random.default_rng(seed), seconds, style)
 
 
@@ -46,9 +46,9 @@ def spectral_peaks(samples: npt.NDArray[np.float32], low_hz: float, high_hz: flo
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_cue_is_levelled_and_the_same_for_the_same_seed(style: str) -> None:
-    samples, caption = cue(np.random.default_rng(11), FIVE_SECONDS, style=style, bank=NO_BANK)
-    again, caption_again = cue(np.random.default_rng(11), FIVE_SECONDS, style=style, bank=NO_BANK)
-    other, _ = cue(np.random.default_rng(12), FIVE_SECONDS, style=style, bank=NO_BANK)
+    samples, caption = piece(np.random.default_rng(11), FIVE_SECONDS, style=style, bank=NO_BANK)
+    again, caption_again = piece(np.random.default_rng(11), FIVE_SECONDS, style=style, bank=NO_BANK)
+    other, _ = piece(np.random.default_rng(12), FIVE_SECONDS, style=style, bank=NO_BANK)
     assert samples.tobytes() == again.tobytes()
     assert caption == caption_again
     assert samples.tobytes() != other.tobytes()
@@ -64,7 +64,7 @@ def test_a_cue_is_levelled_and_the_same_for_the_same_seed(style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("n_samples", [1, 7, 960, 24001])
 def test_a_cue_of_any_length_sounds(style: str, n_samples: int) -> None:
-    samples, caption = cue(np.random.default_rng(n_samples), n_samples, style=style, bank=NO_BANK)
+    samples, caption = piece(np.random.default_rng(n_samples), n_samples, style=style, bank=NO_BANK)
     assert samples.shape == (n_samples,)
     assert np.sqrt(np.mean(samples.astype(np.float64) ** 2)) == pytest.approx(0.1, rel=0.1)
     assert caption
@@ -72,7 +72,7 @@ def test_a_cue_of_any_length_sounds(style: str, n_samples: int) -> None:
 
 def test_a_cue_of_ten_seconds_is_not_silent_for_long() -> None:
     for style in ("beat", "strings", "music_box", "band"):
-        samples, _ = cue(np.random.default_rng(3), 10 * SAMPLE_RATE, style=style, bank=NO_BANK)
+        samples, _ = piece(np.random.default_rng(3), 10 * SAMPLE_RATE, style=style, bank=NO_BANK)
         seconds = np.abs(samples.reshape(10, SAMPLE_RATE)).max(1)
         assert np.count_nonzero(seconds < 1e-4) <= 2, style
 
@@ -115,7 +115,7 @@ def test_a_stronger_brass_note_is_brighter() -> None:
 def test_sustained_music_lies_on_the_tempered_scale(style: str) -> None:
     on, between = [], []
     for seed in (1, 2, 3):
-        samples, _ = cue(np.random.default_rng(seed), FIVE_SECONDS, style=style, bank=NO_BANK)
+        samples, _ = piece(np.random.default_rng(seed), FIVE_SECONDS, style=style, bank=NO_BANK)
         hz, power = spectral_peaks(samples, 100, 900)
         loudness = power**0.5
         on.append(np.sum(loudness * (cents_off_grid(hz) < 25)) / loudness.sum())
@@ -127,7 +127,7 @@ def test_sustained_music_lies_on_the_tempered_scale(style: str) -> None:
 def test_an_organ_cue_sounds_the_pitch_classes_of_its_score() -> None:
     for seed in (21, 22, 23):
         score = score_of(seed, "organ")
-        samples, _ = cue(np.random.default_rng(seed), FIVE_SECONDS, style="organ", bank=NO_BANK)
+        samples, _ = piece(np.random.default_rng(seed), FIVE_SECONDS, style="organ", bank=NO_BANK)
         hz, power = spectral_peaks(samples, 60, 400)
         loudest = hz[np.argsort(power)[-4:]]
         classes = {round(69 + 12 * float(np.log2(each / 440))) % 12 for each in loudest}
@@ -137,7 +137,7 @@ def test_an_organ_cue_sounds_the_pitch_classes_of_its_score() -> None:
 def test_a_beat_keeps_the_tempo_of_its_score() -> None:
     for seed in (31, 32, 33, 34):
         score = score_of(seed, "beat", seconds=8)
-        samples, _ = cue(np.random.default_rng(seed), 8 * SAMPLE_RATE, style="beat", bank=NO_BANK)
+        samples, _ = piece(np.random.default_rng(seed), 8 * SAMPLE_RATE, style="beat", bank=NO_BANK)
         mel = log_mel(samples)
         flux = np.maximum(np.diff(mel, axis=0), 0).mean(1)
         top = flux > np.maximum(0.35 * flux.max(), np.median(flux) * 3)
@@ -214,7 +214,7 @@ def test_a_caption_tells_the_truth_about_mood_pace_and_instrument() -> None:
     for seed in range(60):
         style = STYLES[seed % len(STYLES)]
         score = score_of(seed, style, seconds=2)
-        _, caption = cue(np.random.default_rng(seed), 4800, style=style, bank=NO_BANK)
+        _, caption = piece(np.random.default_rng(seed), 4800, style=style, bank=NO_BANK)
         words = caption.replace(",", "").split()
         captions.add(caption)
         moods = {mood_of[word] for word in words if word in mood_of}
@@ -253,6 +253,6 @@ def test_recorded_drums_are_played_where_the_bank_has_them(tmp_path: Path) -> No
         power = np.abs(np.fft.rfft(stroke, SAMPLE_RATE)) ** 2
         recorded += power[1950:2050].sum() > 0.9 * power.sum()
     assert 30 <= recorded <= 50
-    with_bank, _ = cue(np.random.default_rng(8), SAMPLE_RATE, style="beat", bank=bank)
-    without, _ = cue(np.random.default_rng(8), SAMPLE_RATE, style="beat", bank=NO_BANK)
+    with_bank, _ = piece(np.random.default_rng(8), SAMPLE_RATE, style="beat", bank=bank)
+    without, _ = piece(np.random.default_rng(8), SAMPLE_RATE, style="beat", bank=NO_BANK)
     assert with_bank.tobytes() != without.tobytes()

@@ -166,12 +166,12 @@ def test_a_stem_that_the_engine_cannot_make_is_skipped_and_the_right_engine_name
     options = PlanOptions(engine="small", role_engines={Role.MUS: "vta-ldm"})
     made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=options)
     assert [job.role for job in made.jobs] == [Role.FX]
-    assert made.skipped == (Skipped("SH010", "V1", "engine vta-ldm does not make MUS; choose cue or fake for it"),)
+    assert made.skipped == (Skipped("SH010", "V1", "engine vta-ldm does not make MUS; choose composer or fake for it"),)
 
 
 def test_the_engine_that_ships_leaves_music_to_the_one_that_composes(movie):
     made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=PlanOptions(engine="small"))
-    assert [(job.role, job.engine) for job in made.jobs] == [(Role.FX, "small"), (Role.MUS, "cue")]
+    assert [(job.role, job.engine) for job in made.jobs] == [(Role.FX, "small"), (Role.MUS, "composer")]
 
 
 def test_a_role_can_have_an_engine_of_its_own(movie):
@@ -192,7 +192,7 @@ def test_a_clip_whose_media_is_gone_is_skipped_and_the_others_are_planned(movie)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "smal"}, "there is no engine 'smal'; installed: cue, fake, small"),
+        ({"engine": "smal"}, "there is no engine 'smal'; installed: composer, fake, small"),
         ({"engine": "fake", "device": "cuda"}, "engine fake runs on cpu, not cuda"),
         ({"engine": "small", "sample_rate": 44100}, "engine small renders at 48000 Hz, not 44100"),
         ({"engine": "fake", "channels": 6}, "engine fake renders 1 or 2 channels, not 6"),

@@ -1,4 +1,4 @@
-"""Short cues of simulated music and what a user would call them: scores (`score.py`) played on `instruments.py`.
+"""Short pieces of simulated music and what a user would call them: scores (`score.py`) played on `instruments.py`.
 
 Knows no picture. All randomness comes from `rng`.
 """
@@ -15,7 +15,7 @@ from otio_v2a_engine.simulate.instruments import DRUMS, drum, player
 from otio_v2a_engine.simulate.score import MOODS, STYLES, Score
 from otio_v2a_engine.simulate.styles import compose
 
-__all__ = ["STYLES", "cue", "levelled", "perform"]
+__all__ = ["STYLES", "levelled", "perform", "piece"]
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -25,7 +25,7 @@ _DRUMS_OVER_NOTES = 3.0  # a stroke has peak 1, a note RMS 1
 _DRY = ("beat", "music_box")  # they leave gaps, which no recording leaves silent
 _RMS = 0.1
 _LIMIT_FROM, _LIMIT_TO = 0.6, 0.94
-_SHORTEST = 2 * SAMPLE_RATE  # shorter cues are cut from around the loudest sample of this much
+_SHORTEST = 2 * SAMPLE_RATE  # shorter pieces are cut from around the loudest sample of this much
 
 
 def _words(score: Score, rng: Rng) -> str:
@@ -102,7 +102,7 @@ def perform(
 
 
 def _dynamics(n_samples: int, rng: Rng) -> Samples:
-    """A level over the cue: even, growing, fading or swelling."""
+    """A level over the piece: even, growing, fading or swelling."""
     low = rng.uniform(0.3, 0.7)
     shapes = ([1, 1], [1, 1], [low, 1], [1, low], [low, 1, low], [1, low, 1])
     points = np.array(shapes[int(rng.integers(len(shapes)))])
@@ -123,8 +123,8 @@ def levelled(samples: Samples) -> Samples:
     return samples
 
 
-def cue(rng: Rng, n_samples: int, *, style: str, bank: Bank) -> tuple[Samples, str]:
-    """A cue of a style, and what a user would call it.
+def piece(rng: Rng, n_samples: int, *, style: str, bank: Bank) -> tuple[Samples, str]:
+    """A piece of a style, and what a user would call it.
 
     Args:
         rng: everything random comes from it.

@@ -17,7 +17,7 @@ from otio_v2a_engine.simulate.acts_lasting import distractor
 from otio_v2a_engine.simulate.acts_talk import talk
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
-from otio_v2a_engine.simulate.music import cue
+from otio_v2a_engine.simulate.music import piece
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, MUSIC, STEPS, VOICES, Family
 from otio_v2a_engine.simulate.voice import utterance
@@ -275,7 +275,7 @@ def _ambience(rng: Rng, n_samples: int, bank: Bank) -> tuple[Samples, str, str]:
 
 
 def _music(rng: Rng, n_samples: int, bank: Bank) -> tuple[Samples, str]:
-    sound, caption = cue(rng, n_samples, style=str(rng.choice([kind.name for kind in MUSIC])), bank=bank)
+    sound, caption = piece(rng, n_samples, style=str(rng.choice([kind.name for kind in MUSIC])), bank=bank)
     return sound * np.float32(10 ** (rng.uniform(-8, -2) / 20)), caption  # -28 to -22 dBFS RMS
 
 
@@ -382,7 +382,7 @@ def sound_of(rng: Rng, name: str, *, bank: Bank, seconds: float) -> Samples:
         case Family.AMBIENCE:
             return one_stretch(name, n_samples, bank, rng)
         case Family.MUSIC:
-            return cue(rng, n_samples, style=name, bank=bank)[0]
+            return piece(rng, n_samples, style=name, bank=bank)[0]
         case Family.VOICE:
             return utterance(rng, n_samples, speaker=name, syllables=talk(rng, n_track).events)
         case _:

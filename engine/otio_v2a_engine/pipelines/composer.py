@@ -1,4 +1,4 @@
-"""The engine `cue`: music that is composed and played to the picture's length. No network and no weights.
+"""The engine `composer`: music that is composed and played to the picture's length. No network and no weights.
 
 prompt, picture, cuts -> brief -> score -> instruments, each in its place -> room -> stereo, to its last chord
 
@@ -37,16 +37,16 @@ from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.instruments import DRUMS
 from otio_v2a_engine.simulate.music import levelled, perform
 from otio_v2a_engine.simulate.styles import compose
-from otio_v2a_engine.specs import CUE
+from otio_v2a_engine.specs import COMPOSER
 
-__all__ = ["CueEngine"]
+__all__ = ["ComposerEngine"]
 
 Samples = npt.NDArray[np.float32]
 
 _LOOKS_A_SECOND, _FEWEST_LOOKS = 2, 32
 _SWELL_DB = 2.0
 _LEVEL_DB = -4.0  # from RMS 0.1: -24 dBFS
-_BLOCK = 10 * SAMPLE_RATE  # of the room's sound, so that its memory does not grow with the cue
+_BLOCK = 10 * SAMPLE_RATE  # of the room's sound, so that its memory does not grow with the piece
 _FADE_S = 0.8
 _STEPS = 100
 _PLACES = {
@@ -56,18 +56,18 @@ _PLACES = {
 """Where a voice sits, -1 left to 1 right; those that are not named sit in the middle."""
 
 
-class CueEngine:
+class ComposerEngine:
     """Composes and plays. The sentence encoder is loaded with the first prompt."""
 
     def __init__(self, device: str = "cpu") -> None:
-        if device not in CUE.info.devices:
-            raise UnsupportedRequest(f"engine cue runs on {', '.join(CUE.info.devices)}, not {device}")
+        if device not in COMPOSER.info.devices:
+            raise UnsupportedRequest(f"engine composer runs on {', '.join(COMPOSER.info.devices)}, not {device}")
         self._reach: Reach | None = None
 
     @property
     def info(self) -> EngineInfo:
-        """The abilities that `specs.CUE` declares."""
-        return CUE.info
+        """The abilities that `specs.COMPOSER` declares."""
+        return COMPOSER.info
 
     def close(self) -> None:
         """Nothing to free but memory."""

@@ -13,7 +13,7 @@ from otio_v2a_engine.conditioning import SentenceEncoder
 from otio_v2a_engine.conformance import write_flash_movie
 from otio_v2a_engine.contract import EngineWarning, Picture, PromptSpec, RenderRequest, Role
 from otio_v2a_engine.music_brief import Look, plan_brief, read_wish
-from otio_v2a_engine.pipelines.cue import CueEngine
+from otio_v2a_engine.pipelines.composer import ComposerEngine
 from otio_v2a_engine.reach import Reach
 from otio_v2a_engine.registry import engine_for
 from otio_v2a_engine.simulate.score import MOODS, STYLES
@@ -24,8 +24,8 @@ DULL = Look(light=0.5, movement=0.0)
 
 
 @pytest.fixture(scope="module")
-def engine() -> CueEngine:
-    return CueEngine()
+def engine() -> ComposerEngine:
+    return ComposerEngine()
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,12 @@ def reach() -> Reach:
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory: pytest.TempPathFactory) -> Picture:
-    return Picture(str(write_flash_movie(tmp_path_factory.mktemp("cue") / "flash.mov", n_frames=300)))
+    return Picture(str(write_flash_movie(tmp_path_factory.mktemp("composer") / "flash.mov", n_frames=300)))
 
 
-def play(engine: CueEngine, picture: Picture, text: str = "", *, seconds: float = 8, **changes: object) -> np.ndarray:
+def play(
+    engine: ComposerEngine, picture: Picture, text: str = "", *, seconds: float = 8, **changes: object
+) -> np.ndarray:
     prompt = PromptSpec(text=text, role=Role.MUS, negative_text=str(changes.pop("negative_text", "")))
     request = RenderRequest(picture=picture, prompt=prompt, n_samples=round(seconds * RATE), **changes)
     return engine.render(request, on_progress=lambda _: None, cancelled=lambda: False).samples
@@ -122,7 +124,7 @@ def test_a_piece_with_a_brief_comes_to_an_end(style: str) -> None:
     assert score.mood == brief.mood
 
 
-def test_it_is_as_long_and_as_loud_as_it_should_be_and_ends_in_silence(engine: CueEngine, movie: Picture) -> None:
+def test_it_is_as_long_and_as_loud_as_it_should_be_and_ends_in_silence(engine: ComposerEngine, movie: Picture) -> None:
     sound = play(engine, movie, "calm piano", seconds=10)
     assert sound.shape == (2, 10 * RATE)
     assert level_db(sound) == pytest.approx(-24.0, abs=0.6)
@@ -132,13 +134,13 @@ def test_it_is_as_long_and_as_loud_as_it_should_be_and_ends_in_silence(engine: C
     assert not np.array_equal(sound[0], sound[1])
 
 
-def test_the_same_seed_plays_the_same_and_another_another_piece(engine: CueEngine, movie: Picture) -> None:
+def test_the_same_seed_plays_the_same_and_another_another_piece(engine: ComposerEngine, movie: Picture) -> None:
     first, again, other = (play(engine, movie, "guitar", seconds=3, seed=seed) for seed in (1, 1, 2))
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != other.tobytes()
 
 
-def test_drums_that_are_not_wanted_are_silent(engine: CueEngine, movie: Picture) -> None:
+def test_drums_that_are_not_wanted_are_silent(engine: ComposerEngine, movie: Picture) -> None:
     prompts = [read_wish(PromptSpec("pop song", no, role=Role.MUS), None) for no in ("", "drums")]
     assert [wish.drums for wish in prompts] == [True, False]
     with_drums, without = (play(engine, movie, "pop song", seconds=6, negative_text=no) for no in ("", "drums"))
@@ -150,23 +152,23 @@ def test_drums_that_are_not_wanted_are_silent(engine: CueEngine, movie: Picture)
     assert high(without) < 0.2 * high(with_drums)
 
 
-def test_a_room_in_blocks_is_the_room_as_a_whole(engine: CueEngine, movie: Picture, monkeypatch) -> None:
+def test_a_room_in_blocks_is_the_room_as_a_whole(engine: ComposerEngine, movie: Picture, monkeypatch) -> None:
     whole = play(engine, movie, "piano", seconds=7)
-    monkeypatch.setattr("otio_v2a_engine.pipelines.cue._BLOCK", 2 * RATE)
+    monkeypatch.setattr("otio_v2a_engine.pipelines.composer._BLOCK", 2 * RATE)
     assert np.allclose(play(engine, movie, "piano", seconds=7), whole, atol=1e-5)
 
 
-def test_effects_are_no_music_and_a_warning_says_so(engine: CueEngine, movie: Picture) -> None:
+def test_effects_are_no_music_and_a_warning_says_so(engine: ComposerEngine, movie: Picture) -> None:
     with pytest.warns(EngineWarning, match="has learned for MUS"):
         play(engine, movie, "glass breaking", seconds=1)
 
 
 def test_music_is_left_to_it_by_the_engine_that_ships() -> None:
-    assert engine_for("small", Role.MUS) == "cue"
+    assert engine_for("small", Role.MUS) == "composer"
     assert engine_for("small", Role.FX) == "small"
     assert engine_for("fake", Role.MUS) == "fake"
 
 
-def test_cuts_of_a_request_reach_the_score(engine: CueEngine, movie: Picture, tmp_path: Path) -> None:
+def test_cuts_of_a_request_reach_the_score(engine: ComposerEngine, movie: Picture, tmp_path: Path) -> None:
     cut = replace(movie, cuts_s=(Fraction(3),))
     assert play(engine, cut, "brass", seconds=6).tobytes() != play(engine, movie, "brass", seconds=6).tobytes()
