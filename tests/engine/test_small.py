@@ -351,15 +351,6 @@ def test_a_mouth_that_speaks_is_no_effect(engine, talking) -> None:
     assert effect < voice - 15
 
 
-def test_music_plays_over_any_picture_and_its_styles_differ(engine, still) -> None:
-    piano, brass = (
-        render(engine, ask(still, text, role=Role.MUS, n_samples=3 * RATE, channels=1))[0]
-        for text in ("slow sad piano music", "epic brass fanfare")
-    )
-    assert -45 < level_db(piano) < -12
-    assert 20 * float(np.abs(log_mel(piano).mean(0) - log_mel(brass).mean(0)).mean()) > 3.0
-
-
 def test_words_to_be_spoken_are_said_to_be_unheard(engine, movie) -> None:
     request = ask(movie, role=Role.DX, sampling=Sampling(steps=1))
     with pytest.warns(EngineWarning, match="speaks no words"):
