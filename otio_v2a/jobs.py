@@ -4,8 +4,8 @@ The hash covers everything that shapes the sound and nothing else: moving a clip
 it keeps its takes; touching the media, the prompt, the seed or the engine does not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count, repeat
 from math import lcm, nan
@@ -19,6 +19,7 @@ from otio_v2a.event_markers import span_events
 from otio_v2a.hashing import content_hash, digest, picture_text, sound_text, spelled
 from otio_v2a.lazily import Grouped, Later
 from otio_v2a.media_identity import MediaIdentity, identify
+from otio_v2a.plan_options import DEFAULT_HANDLES_S, PlanOptions
 from otio_v2a.prompts import Ask, Asks, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Outlines, Shot, Skipped, Spans
 from otio_v2a.takes import TakeStore
@@ -31,11 +32,10 @@ from otio_v2a_engine.contract import (
     PromptSpec,
     RenderRequest,
     Role,
-    Sampling,
     WeightsError,
 )
 from otio_v2a_engine.lengths import position, tick_position
-from otio_v2a_engine.registry import DEFAULT_ENGINE, engine_for, specs
+from otio_v2a_engine.registry import specs
 from otio_v2a_engine.weight_folders import version_of
 
 if TYPE_CHECKING:
@@ -43,43 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_HANDLES_S", "GenerationJob", "Plan", "PlanOptions", "ShotFinder", "content_hash", "plan"]
 
-DEFAULT_HANDLES_S = Fraction(1, 2)
 _NEAR_S = 1e-3
 """Closer than this to a limit, exact time decides instead of floats."""
 
 ShotFinder = Callable[[ClipSpan], tuple[Shot, ...]]
 """Finds the shots of a span; none or one shot means that the picture does not cut."""
-
-
-@dataclass(frozen=True)
-class PlanOptions:
-    """How to render, for every clip alike.
-
-    Attributes:
-        engine: engine of every role that `role_engines` does not name.
-        role_engines: engines of single roles.
-        device: "cpu", "cuda", "mps".
-        sample_rate: Hz.
-        channels: 1 or 2.
-        sampling: sampler settings.
-        handles_s: extra sound on both sides of a clip, rounded to whole timeline frames.
-    """
-
-    engine: str = DEFAULT_ENGINE
-    role_engines: Mapping[Role, str] = field(default_factory=dict)
-    device: str = "cpu"
-    sample_rate: int = 48000
-    channels: int = 2
-    sampling: Sampling = field(default_factory=Sampling)
-    handles_s: Fraction = DEFAULT_HANDLES_S
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.handles_s <= 60:
-            raise PlanError(f"handles must be 0 to 60 seconds, not {float(self.handles_s):g}")
-
-    def engine_of(self, role: Role) -> str:
-        """Name of the engine that renders a role."""
-        return engine_for(self.role_engines.get(role, self.engine), role)
 
 
 @dataclass(frozen=True)
@@ -227,7 +195,7 @@ def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo
         if name not in known:
             raise PlanError(f"there is no engine {name!r}; installed: {', '.join(known)}")
     infos = {role: known[options.engine_of(role)] for role in roles}
-    for info in infos.values():
+    for role, info in infos.items():
         if options.device not in info.devices:
             raise PlanError(f"engine {info.name} runs on {', '.join(info.devices)}, not {options.device}")
         if options.sample_rate not in info.sample_rates:
@@ -237,7 +205,7 @@ def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo
             counts = " or ".join(str(count) for count in sorted(info.channels))
             raise PlanError(f"engine {info.name} renders {counts} channels, not {options.channels}")
         try:
-            identified_options(options.sampling, info)
+            identified_options(options.sampling_of(role), info)
         except WeightsError as error:
             raise PlanError(str(error)) from error
     return infos
@@ -307,7 +275,7 @@ class _Planner:
         if known is None:
             refusals = tuple(_unsupported(ask, info=self._infos[ask.prompt.role]) for ask in like)
             able = [ask for ask, refusal in zip(like, refusals, strict=True) if refusal is None]
-            cost = sum(ask.takes * self._cost(self._infos[ask.prompt.role]) for ask in able)
+            cost = sum(ask.takes * self._cost(ask.prompt.role) for ask in able)
             work = _Work(refusals, sum(ask.takes for ask in able), cost, is_refused=len(able) < len(like))
             known = self._works[id(like)] = like, work
         return known[1]
@@ -403,7 +371,7 @@ class _Planner:
                 continue
             info = self._infos[ask.prompt.role]
             sound = self._sound(ask.prompt, info)
-            cost = self._cost(info) * n_samples / rate
+            cost = self._cost(ask.prompt.role) * n_samples / rate
             for number in range(1, ask.takes + 1):
                 request = RenderRequest(
                     picture=picture,
@@ -412,7 +380,7 @@ class _Planner:
                     sample_rate=rate,
                     channels=options.channels,
                     seed=take_seed(ask.seed, number),
-                    sampling=options.sampling,
+                    sampling=options.sampling_of(ask.prompt.role),
                     events=events if info.takes_events and ask.prompt.role is Role.FX else None,
                 )
                 jobs.append(
@@ -439,13 +407,14 @@ class _Planner:
     def _sound(self, prompt: PromptSpec, info: EngineInfo) -> str:
         known = self._sounds.get(id(prompt))
         if known is None:
-            text = sound_text(prompt, sampling=self._options.sampling, engine=info)
+            text = sound_text(prompt, sampling=self._options.sampling_of(prompt.role), engine=info)
             known = self._sounds[id(prompt)] = prompt, text
         return known[1]
 
-    def _cost(self, info: EngineInfo) -> float:
+    def _cost(self, role: Role) -> float:
         """Seconds of work for a second of sound."""
-        return info.cost_factor * (self._options.sampling.steps or info.default_steps) / max(1, info.default_steps)
+        info, steps = self._infos[role], self._options.sampling_of(role).steps
+        return info.cost_factor * (steps or info.default_steps) / max(1, info.default_steps)
 
     def _handle_of(self, rate: Fraction) -> float:
         """Sets the handle for a frame rate, in whole frames; its seconds, about."""

@@ -174,6 +174,20 @@ def test_the_engine_that_ships_leaves_music_to_the_one_that_composes(movie):
     assert [(job.role, job.engine) for job in made.jobs] == [(Role.FX, "small"), (Role.MUS, "composer")]
 
 
+def test_an_engine_to_which_a_role_is_left_is_not_given_the_other_ones_settings(movie):
+    asks = [ask(make_span(movie)), ask(make_span(movie), Role.MUS)]
+    sampling = Sampling(steps=30, guidance=4.0, options=("drafts=2",))
+    plain, told = (
+        plan(CUT, asks, options=PlanOptions(engine="small", sampling=s)).jobs for s in (Sampling(), sampling)
+    )
+    assert [job.request.sampling for job in told] == [sampling, Sampling()]
+    assert plain[0].content_hash != told[0].content_hash
+    assert plain[1].content_hash == told[1].content_hash
+    assert plain[1].estimated_s == told[1].estimated_s
+    own = PlanOptions(engine="small", sampling=sampling, role_engines={Role.MUS: "fake"})
+    assert plan(CUT, asks, options=own).jobs[1].request.sampling == sampling
+
+
 def test_a_role_can_have_an_engine_of_its_own(movie):
     options = PlanOptions(engine="small", role_engines={Role.MUS: "fake"})
     made = plan(CUT, [ask(make_span(movie)), ask(make_span(movie), Role.MUS)], options=options)
