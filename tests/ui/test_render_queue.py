@@ -171,7 +171,7 @@ def test_more_takes_are_others_than_those_there_are(watched: _Watched):
 
 
 def test_a_role_that_the_engine_does_not_make_fails_with_what_to_do(watched: _Watched):
-    watched.document.plan_options = PlanOptions(engine="small")
+    watched.document.plan_options = PlanOptions(engine="composer")
     clip_id = watched.document.rows[0].clip_id
     watched.queue.add(orders_for(watched.document, Scope((clip_id,), (Role.DX,))))
     watched.wait_over()
