@@ -163,7 +163,7 @@ def test_a_draft_far_louder_or_fainter_than_most_is_not_finished(
     mels[1] += 1.0  # 20 dB louder
     mels[2] -= 1.0
     monkeypatch.setattr(engine._ear, "standings", lambda mels, text: torch.tensor([0.1, 0.9, 0.8, 0.3]))
-    assert engine._best(mels, "glass") == 3
+    assert engine._best(mels, "glass", Role.FX) == 3
 
 
 def test_bfloat16_and_float32_make_the_same_sound_to_the_ear(
@@ -279,6 +279,16 @@ def test_weights_of_another_shape_are_refused(engine) -> None:
         SmallEngine("cpu", weights=Weights(tensors=tensors, note=weights.note))
 
 
+def test_a_draft_of_a_background_that_is_next_to_silent_is_not_finished(
+    engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine._ear, "standings", lambda mels, text: torch.arange(len(mels)).float().flip(0))
+    mels = torch.full((4, 40, 96), -2.0)
+    mels[:3] = -4.5  # three of four, and the ear likes them best
+    assert engine._best(mels, "rain", Role.AMB) == 3
+    assert engine._best(mels, "glass", Role.FX) == 0
+
+
 @pytest.mark.slow
 def test_effects_follow_the_picture_of_held_out_scenes(engine, tmp_path: Path) -> None:
     seen, blind, by_chance = [], [], []
@@ -332,15 +342,14 @@ def _loudness(sound: np.ndarray) -> np.ndarray:
 def test_a_voice_follows_the_mouth_and_is_silent_where_none_is_seen(engine, talking, still) -> None:
     scene, picture = talking
     true = _loudness(scene.stems[Role.DX])
-    request = ask(picture, "a man speaks", role=Role.DX, n_samples=8 * RATE)
-    made = render(engine, request)
+    for text in ("a man speaks", ""):
+        likeness = []
+        for seed in range(3):
+            made = render(engine, ask(picture, text, role=Role.DX, n_samples=8 * RATE, seed=seed))
+            likeness.append(float(np.corrcoef(_loudness(made[0]), true)[0, 1]))
+        assert np.mean(likeness) > 0.3, text
     assert np.array_equal(made[0], made[1])
-    assert np.corrcoef(_loudness(made[0]), true)[0, 1] > 0.4
-    assert (
-        np.corrcoef(_loudness(render(engine, replace(request, prompt=PromptSpec(role=Role.DX)))[0]), true)[0, 1] > 0.4
-    )
-    nobody = render(engine, ask(still, role=Role.DX, n_samples=4 * RATE))
-    assert level_db(nobody) < level_db(made) - 15
+    assert level_db(render(engine, ask(still, role=Role.DX, n_samples=4 * RATE))) < -80
 
 
 def test_a_mouth_that_speaks_is_no_effect(engine, talking) -> None:

@@ -118,7 +118,7 @@ class PictureEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.onsets = nn.Linear(width, EVENT_SLOTS)
         self.kinds = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, kinds))
-        self.levels = nn.Linear(width, 2)  # how loud what lasts is, and speech: asked only so that the vectors say it
+        self.levels = nn.Linear(width, 2)  # how loud what lasts is, and speech
 
     def forward(self, maps: Tensor, cuts: Tensor) -> tuple[Tensor, Tensor]:
         """Look.
