@@ -146,7 +146,7 @@ class Appearance:
         return known
 
 
-_KIND_OF = {caption: kind.name for kind in KINDS.values() for caption in kind.captions}
+_KIND_OF = {caption: kind.name for kind in KINDS.values() for caption in kind.known_as}
 
 
 def look_times(cuts_s: Sequence[Fraction], duration_s: Fraction) -> list[tuple[Fraction, Fraction]]:

@@ -57,13 +57,12 @@ def sample_euler(
     Where the first tokens of the outcome are known already, `held` `(1, K, C)`, each step puts them back, as noisy as
     the rest is, so that the rest goes on from them (arXiv 2201.09865, without its repetitions).
     """
-    n_held = 0 if held is None else held.shape[1]
-    noise = x[:, :n_held] if held is None else (x[:, :n_held] - times[0] * held) / max(1 - times[0], 1e-6)
+    noise = None if held is None else (x[:, : held.shape[1]] - times[0] * held) / max(1 - times[0], 1e-6)
     for i, (t, after) in enumerate(pairwise(times)):
         on_step(i)
         x = x + (after - t) * velocity(x, t)
-        if held is not None:
-            x = torch.cat([(1 - after) * noise + after * held, x[:, n_held:]], dim=1)
+        if held is not None and noise is not None:
+            x = torch.cat([(1 - after) * noise + after * held, x[:, held.shape[1] :]], dim=1)
     return x
 
 
