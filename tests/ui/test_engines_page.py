@@ -45,7 +45,7 @@ def _weights(folder, licence="CC-BY-NC-4.0"):
 def test_engines_show_what_they_can_and_what_their_licence_says(page):
     assert page.current.name == "small"
     facts = dict(page.shown())
-    assert facts["Stems"] == "FX, AMB"
+    assert facts["Stems"] == "FX, AMB, DX"
     assert facts["Licence"] == "Apache-2.0"
     assert "Commercial work is allowed" in facts["It says"]
     page.select("vta-ldm")
