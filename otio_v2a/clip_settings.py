@@ -16,7 +16,7 @@ from otio_v2a.prompts import NAMESPACE, Ask, Asks, remembered, resolve
 from otio_v2a.spans import ClipSpan
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import EngineError, PromptSpec, Role, Sampling
-from otio_v2a_engine.registry import engine_for, find
+from otio_v2a_engine.registry import find
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -58,8 +58,9 @@ class ClipSettings:
         """The run's options with what is set here, for one role."""
         if not self.is_set:
             return options
-        engine = engine_for(self.engine, role) if self.engine else options.engine_of(role)
-        declared = _declared(engine)
+        if self.engine:
+            options = replace(options, role_engines={**options.role_engines, role: self.engine})
+        declared = _declared(options.engine_of(role))
         own = [option for option in options.sampling.options if option.partition("=")[0] in declared]
         if self.text_guidance is not None and TEXT_GUIDANCE in declared:
             own = [option for option in own if option.partition("=")[0] != TEXT_GUIDANCE]
@@ -69,8 +70,7 @@ class ClipSettings:
             guidance=options.sampling.guidance if self.guidance is None else self.guidance,
             options=tuple(own),
         )
-        engines = {**options.role_engines, role: self.engine} if self.engine else options.role_engines
-        return replace(options, sampling=sampling, role_engines=engines)
+        return replace(options, sampling=sampling)
 
 
 def _declared(engine: str) -> tuple[str, ...]:

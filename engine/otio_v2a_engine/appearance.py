@@ -30,7 +30,6 @@ from otio_v2a_engine.embedding_tables import cache_folder, read_table, write_tab
 from otio_v2a_engine.frames import probe, read_frames
 from otio_v2a_engine.joint_space import JointSpace
 from otio_v2a_engine.reach import Reach
-from otio_v2a_engine.simulate.vocabulary import KINDS
 
 __all__ = ["OPTION", "WEIGHT_OPTION", "Appearance", "Seen", "look_times", "shares"]
 
@@ -107,7 +106,7 @@ class Appearance:
         frames, lasting = _look(request.picture, request.duration_s, side=space.side)
         pictures = space.pictures(frames)
         table = self._table(space, captions, request.prompt.role, width=pictures.shape[1], on_batch=on_batch)
-        kinds = [_KIND_OF[caption] for caption in captions]
+        kinds = [self._reach.kind(caption, request.prompt.role) for caption in captions]
         share = shares(pictures, table, kinds=kinds, lasting=lasting, scale=space.scale)
         kept = _likeliest(share, kinds)
         seen = normalize((share * kept) @ embeddings, dim=0).to(prompt.device)
@@ -144,9 +143,6 @@ class Appearance:
                     write_table(path, known, key=digest)
             self._tables[space.id, role] = known
         return known
-
-
-_KIND_OF = {caption: kind.name for kind in KINDS.values() for caption in kind.known_as}
 
 
 def look_times(cuts_s: Sequence[Fraction], duration_s: Fraction) -> list[tuple[Fraction, Fraction]]:

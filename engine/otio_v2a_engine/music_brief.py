@@ -37,13 +37,11 @@ _BY_PICTURE = {  # dark or bright, still or busy
     (False, False): ("sad", "mysterious"), (False, True): ("tense", "epic"),
     (True, False): ("calm", "romantic"), (True, True): ("happy", "playful"),
 }  # fmt: skip
-_BRIGHT, _BUSY, _BUSIEST = (
-    0.38,
-    0.06,
-    0.15,
-)  # half of the real clips that were looked at lie above each of the first two
+_BRIGHT, _BUSY = 0.38, 0.06  # half of the real clips that were looked at lie above each
+_BUSIEST = 0.15
 _NEAR_S = 0.06  # a beat this far from a cut is not on it
 _TEMPI, _PHASES = 33, 16
+_FEW = 2  # words that name more say what is not wanted
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ class Wish:
 
 def _said(table: dict[str, str], text: str) -> tuple[str, ...]:
     """The entries that a text names, in the order in which it does."""
-    found = {name: re.search(rf"\b({words})\b", text, re.I) for name, words in table.items()}
-    return tuple(sorted((name for name, at in found.items() if at), key=lambda name: found[name].start()))  # type: ignore[union-attr]
+    found = ((at.start(), name) for name, words in table.items() if (at := re.search(rf"\b({words})\b", text, re.I)))
+    return tuple(name for _, name in sorted(found))
 
 
 def read_wish(prompt: PromptSpec, reach: Reach | None) -> Wish:
@@ -109,16 +107,17 @@ def read_wish(prompt: PromptSpec, reach: Reach | None) -> Wish:
 def plan_brief(wish: Wish, look: Look, *, cuts_s: Sequence[float], rng: np.random.Generator) -> tuple[str, Brief]:
     """A style, and the mood, tempo and first beat in it, so that beats and bars fall on cuts where they can."""
     moods = wish.moods
-    if moods is None or len(moods) > 2:  # words name what is not wanted, or nothing
+    is_named = moods is not None and len(moods) <= _FEW
+    if not is_named:
         fitting = _BY_PICTURE[look.light >= _BRIGHT, look.movement >= _BUSY]
         moods = tuple(mood for mood in fitting if moods is None or mood in moods) or moods or fitting
-    if wish.styles is None or len(wish.styles) > 2:
+    assert moods
+    mood = moods[0] if is_named else str(rng.choice(moods))
+    if wish.styles is None or len(wish.styles) > _FEW:
         among = tuple(style for style in (wish.styles or STYLES) if wish.drums or style != "beat")
-        mood = str(rng.choice(moods)) if wish.moods is None or len(wish.moods) > 2 else moods[0]
         style = str(rng.choice([style for style in among if mood in moods_of(style)] or among))
     else:
         style = wish.styles[0]
-        mood = moods[0] if wish.moods is not None and len(wish.moods) <= 2 else str(rng.choice(moods))
     slowest, fastest = MOODS[mood].slowest_bpm, MOODS[mood].fastest_bpm
     seen = 0.9 * min(1.0, look.movement / _BUSIEST) + 0.1 * look.light
     pace = seen if wish.pace is None else 0.85 * wish.pace + 0.15 * seen

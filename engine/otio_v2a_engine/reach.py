@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -144,6 +145,7 @@ def _all_captions() -> list[str]:
     return [caption for role in OF_ROLE for caption in _captions(role)]
 
 
+@cache
 def _kind_of(role: Role) -> dict[str, str]:
     return {caption: kind.name for kind in OF_ROLE[role] for caption in kind.known_as}
 

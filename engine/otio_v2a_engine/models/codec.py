@@ -39,6 +39,10 @@ class PcaCodec:
         latents: Tensor = (patches - self.mean) @ self.basis.T / self.scale
         return latents
 
+    def silence(self, n_tokens: int) -> Tensor:
+        """`(1, T, 160)` latents of a log-mel at its floor."""
+        return self.encode(self.mean.new_full((1, n_tokens * FRAMES_PER_TOKEN, MEL_BANDS), FLOOR))
+
     def decode(self, latents: Tensor) -> Tensor:
         """`(..., T, 160)` latents -> `(..., 4 T, 96)` log-mel, not below the floor."""
         patches = (latents * self.scale) @ self.basis + self.mean

@@ -37,7 +37,7 @@ from otio_v2a_engine.models.choosing import left_out
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN, PcaCodec
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions, FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.level import limit
-from otio_v2a_engine.models.mel import FLOOR, HOP, MEL_BANDS, SAMPLE_RATE, log_mel
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
@@ -80,9 +80,7 @@ _TEXT_UNTIL = 0.5  # of the way from noise to sound: what it is is decided early
 _DRAFTS, _MOST_DRAFTS = 4, 16
 _DRAFTED = 0.5  # of the steps, after which the best draft goes on alone
 _ODD_DB = 6.0
-_SPEAKS = (
-    0.15  # level of speech that the encoder sees somewhere: 0.19 to 0.97 in 59 scenes that talk, at most 0.09 in others
-)
+_SPEAKS = 0.15  # level of speech that the encoder sees: at most 0.19 to 0.97 in 59 scenes that talk, 0.09 in others
 _NO_WORDS = "this engine speaks no words: the transcript is not heard, the voice follows the mouth that is seen"
 _VOICES = {
     Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
@@ -228,8 +226,7 @@ class SmallEngine:
             embeddings[0], text = seen.vector, text or seen.words
         if request.prompt.role is Role.DX and not text and not self._sees_speech(vectors):
             on_step(0)
-            silence = torch.full((1, n_tokens * FRAMES_PER_TOKEN, MEL_BANDS), FLOOR, device=self._device)
-            return self._codec.encode(silence)  # nobody asks for a voice, and none is seen
+            return self._codec.silence(n_tokens)  # nobody asks for a voice, and none is seen
         events = torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
         shown = torch.ones(n_tokens, dtype=torch.bool)
         if request.prompt.role is Role.FX:

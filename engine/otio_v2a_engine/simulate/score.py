@@ -71,9 +71,7 @@ _FLAVOURS: dict[str, tuple[str, ...]] = {
     "brass": ("epic", "happy", "epic", "tense", "sad"),
     "band": ("happy", "happy", "calm", "epic", "playful", "romantic", "sad"),
 }
-STYLES: tuple[str, ...] = (
-    "piano", "strings", "guitar", "beat", "synth", "organ", "music_box", "winds", "brass", "band",
-)  # fmt: skip
+STYLES: tuple[str, ...] = tuple(_FLAVOURS)
 
 _GROOVES: dict[str, dict[str, str]] = {  # one bar in sixteenths: X accent, x stroke, o ghost
     "rock": {"kick": "X.......x.x.....", "snare": "....X.......X...", "hat": "x.x.x.x.x.x.x.x."},

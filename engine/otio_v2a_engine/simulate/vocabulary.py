@@ -40,8 +40,7 @@ class Kind:
         captions: how people ask for it; the first is the plainest.
         recordings: regular expressions over manifest paths, matched with `re.search`.
         synthesised: whether `synth.py` can make it.
-        label_captions: whether a recording's own label is a better caption than the list.
-        labels: such labels, of the recordings that the shipped weights learned from.
+        labels: those of recordings that are better captions than the list; the shipped weights learned them.
     """
 
     name: str
@@ -49,8 +48,12 @@ class Kind:
     captions: tuple[str, ...]
     recordings: tuple[str, ...] = ()
     synthesised: bool = False
-    label_captions: bool = False
     labels: tuple[str, ...] = ()
+
+    @property
+    def label_captions(self) -> bool:
+        """Whether a recording's own label is a better caption than the list."""
+        return bool(self.labels)
 
     @property
     def known_as(self) -> tuple[str, ...]:
@@ -61,7 +64,7 @@ class Kind:
 def _hit(name: str, captions: str, recordings: str = "", *, synthesised: bool = False, labels: str = "") -> Kind:
     patterns = (recordings,) if recordings else ()
     words = tuple(labels.split("; ")) if labels else ()
-    return Kind(name, Family.HIT, tuple(captions.split("; ")), patterns, synthesised, bool(words), words)
+    return Kind(name, Family.HIT, tuple(captions.split("; ")), patterns, synthesised, words)
 
 
 def _loop(name: str, captions: str, recordings: str = "", *, synthesised: bool = False) -> Kind:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import PcaCodec, fit_pca
-from otio_v2a_engine.models.mel import FLOOR
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training.pictures import disguised, kinds_of, onset_slots, softened
 
@@ -100,7 +99,7 @@ class Examples:
         self.talking: list[bool] = []
         self.parts: dict[int, list[_Part]] = {}
         self.embeddings: dict[str, Tensor] = {"": torch.zeros(384)}
-        self.silence = self.codec.encode(torch.full((1, shards.SCENE_TOKENS * 4, 96), FLOOR)).half()[0]
+        self.silence = self.codec.silence(shards.SCENE_TOKENS).half()[0]
         self._known = 0
 
     def __len__(self) -> int:
