@@ -148,6 +148,21 @@ def test_vocoder_gives_480_samples_a_frame_and_refining_brings_them_to_their_mel
     assert errors[1] < 2.5
 
 
+def test_momentum_brings_the_vocoders_sound_nearer_to_its_mel_in_as_many_rounds(effects: np.ndarray) -> None:
+    mel = torch.from_numpy(log_mel(effects))
+    weights = read_weights("small")
+    vocoder = Vocoder(**weights.note["config"]["vocoder"]).eval()
+    vocoder.load_state_dict(weights.part("vocoder"))
+    noise = torch.randn(1, len(mel), NOISE_CHANNELS, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        raw = vocoder(mel[None], noise)[0]
+    plain, faster = (
+        float(np.abs(log_mel(refine(raw, mel, rounds=8, momentum=momentum).numpy()) - mel.numpy())[mel > -3.5].mean())
+        for momentum in (0.0, 0.8)
+    )
+    assert faster < 0.9 * plain, (faster, plain)
+
+
 def test_stereo_sums_back_to_its_mono_and_pans_towards_the_movement() -> None:
     mono = np.random.default_rng(0).standard_normal(19200).astype(np.float32) * 0.1
     energy = np.zeros((10, 12), np.float32)

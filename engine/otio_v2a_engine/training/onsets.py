@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
 
-__all__ = ["Score", "chance", "f1", "find_mel_onsets", "find_onsets", "match"]
+__all__ = ["Score", "chance", "f1", "find_mel_onsets", "find_onsets", "match", "pre_echo_db"]
 
 Score = tuple[int, int, int]
 """Matched, found, true."""
@@ -73,3 +73,23 @@ def chance(found: Sequence[float], true: Sequence[float], *, length_s: float, to
     return [
         match(sorted((time + shift) % length_s for time in found), true, tolerance_s=tolerance_s)[0] for shift in shifts
     ]
+
+
+def pre_echo_db(sound: npt.NDArray[np.float32], onsets: Sequence[int]) -> float:
+    """How loud the 10 ms before the onsets are against the 20 ms after them: the median, in dB.
+
+    Args:
+        sound: `(n,)` mono samples at 48 kHz.
+        onsets: samples. The last millisecond before one does not count: so exactly is no onset known. Those without
+            10 ms before and 20 ms after them are left out.
+
+    Returns:
+        NaN where no onset is left.
+    """
+    power = np.square(sound, dtype=np.float64)
+    ratios = [
+        10 * np.log10((power[at - 480 : at - 48].mean() + 1e-10) / (power[at : at + 960].mean() + 1e-10))
+        for at in onsets
+        if 480 <= at <= len(sound) - 960
+    ]
+    return float(np.median(ratios)) if ratios else float("nan")
