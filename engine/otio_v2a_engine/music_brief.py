@@ -41,7 +41,6 @@ _BRIGHT, _BUSY = 0.38, 0.06  # half of the real clips that were looked at lie ab
 _BUSIEST = 0.15
 _NEAR_S = 0.06  # a beat this far from a cut is not on it
 _TEMPI, _PHASES = 33, 16
-_FEW = 2  # words that name more say what is not wanted
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,15 @@ class Wish:
     """What is asked for, as far as words say it: None is left to the picture and the seed.
 
     Attributes:
-        styles, moods: those that may be, likeliest first.
+        style, mood: the first that is named.
+        styles, moods: those that may be, where words rule some out.
         pace: 0 slow, 1 fast.
         per_bar: beats in a bar.
         drums: whether there may be any.
     """
 
+    style: str | None
+    mood: str | None
     styles: tuple[str, ...] | None
     moods: tuple[str, ...] | None
     pace: float | None
@@ -90,14 +92,16 @@ def read_wish(prompt: PromptSpec, reach: Reach | None) -> Wish:
         near, likeness = reach.nearest(text, Role.MUS)[0]
         styles = tuple(kind for kind in (reach.kind(near, Role.MUS),) if likeness >= FAR)
     wanted_moods, unwanted_moods = _said(moods, text), _said(moods, negative)
-    left = tuple(style for style in (styles or STYLES) if style not in unwanted)
-    left_moods = tuple(mood for mood in (wanted_moods or MOODS) if mood not in unwanted_moods)
+    left = tuple(style for style in STYLES if style not in unwanted)
+    left_moods = tuple(mood for mood in MOODS if mood not in unwanted_moods)
     pace = (
         0.0 if re.search(rf"\b({_SLOW})\b", text, re.I) else 1.0 if re.search(rf"\b({_FAST})\b", text, re.I) else None
     )
     return Wish(
-        styles=left if left and (styles or unwanted) else None,
-        moods=left_moods if left_moods and (wanted_moods or unwanted_moods) else None,
+        style=next((style for style in styles if style not in unwanted), None),
+        mood=next((mood for mood in wanted_moods if mood not in unwanted_moods), None),
+        styles=left if left and unwanted else None,
+        moods=left_moods if left_moods and unwanted_moods else None,
         pace=pace,
         per_bar=3 if re.search(r"\bwaltz", text, re.I) else 4,
         drums="beat" not in unwanted,
@@ -106,18 +110,14 @@ def read_wish(prompt: PromptSpec, reach: Reach | None) -> Wish:
 
 def plan_brief(wish: Wish, look: Look, *, cuts_s: Sequence[float], rng: np.random.Generator) -> tuple[str, Brief]:
     """A style, and the mood, tempo and first beat in it, so that beats and bars fall on cuts where they can."""
-    moods = wish.moods
-    is_named = moods is not None and len(moods) <= _FEW
-    if not is_named:
+    mood, style = wish.mood, wish.style
+    if mood is None:
         fitting = _BY_PICTURE[look.light >= _BRIGHT, look.movement >= _BUSY]
-        moods = tuple(mood for mood in fitting if moods is None or mood in moods) or moods or fitting
-    assert moods
-    mood = moods[0] if is_named else str(rng.choice(moods))
-    if wish.styles is None or len(wish.styles) > _FEW:
+        left = tuple(mood for mood in fitting if wish.moods is None or mood in wish.moods) or wish.moods or fitting
+        mood = str(rng.choice(left))
+    if style is None:
         among = tuple(style for style in (wish.styles or STYLES) if wish.drums or style != "beat")
         style = str(rng.choice([style for style in among if mood in moods_of(style)] or among))
-    else:
-        style = wish.styles[0]
     slowest, fastest = MOODS[mood].slowest_bpm, MOODS[mood].fastest_bpm
     seen = 0.9 * min(1.0, look.movement / _BUSIEST) + 0.1 * look.light
     pace = seen if wish.pace is None else 0.85 * wish.pace + 0.15 * seen
