@@ -163,6 +163,12 @@ def test_momentum_brings_the_vocoders_sound_nearer_to_its_mel_in_as_many_rounds(
     assert faster < 0.9 * plain, (faster, plain)
 
 
+def test_refining_takes_out_the_rumble_that_no_band_of_the_mel_hears(effects: np.ndarray) -> None:
+    mel = torch.from_numpy(log_mel(effects))
+    rumbling = torch.from_numpy(effects) + 0.1
+    assert abs(float(refine(rumbling, mel, rounds=3).mean())) < 0.002
+
+
 def test_stereo_sums_back_to_its_mono_and_pans_towards_the_movement() -> None:
     mono = np.random.default_rng(0).standard_normal(19200).astype(np.float32) * 0.1
     energy = np.zeros((10, 12), np.float32)
