@@ -67,7 +67,8 @@ def _heard() -> npt.NDArray[np.float32]:
 
 def _levels(powers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Mean powers `(F, bands)` in dB, `(F,)`."""
-    return (10 * np.log10(powers.mean(1) + 1e-10)).astype(np.float32)
+    db: npt.NDArray[np.float32] = (10 * np.log10(powers.mean(1) + 1e-10)).astype(np.float32)
+    return db
 
 
 def find_attacks(mel: npt.NDArray[np.float32]) -> tuple[Attack, ...]:
