@@ -119,12 +119,14 @@ def _render(args: argparse.Namespace) -> tuple[list[list[Heard]], dict[str, floa
 def _rerolls(scenes: list[list[Heard]]) -> None:
     """What re-rolls would have kept, of the same renders, and how many they took."""
     from otio_v2a.rerolling import roll
+    from otio_v2a.verdict import Verdict
     from otio_v2a_engine.ear_note import read_ear_note
 
     misfit = read_ear_note().misfit
     most = len(scenes[0]) - 1
     rolled = [
-        roll(lambda n, takes=takes: takes[n], lambda take: take.fit, most=most, misfit=misfit) for takes in scenes
+        roll(lambda n, takes=takes: takes[n], lambda take: Verdict(take.fit), most=most, misfit=misfit)
+        for takes in scenes
     ]
     _row("the first, without re-rolls", [takes[0] for takes in scenes])
     _row(f"with --reroll {most}", [each.made for each in rolled if each.made is not None])

@@ -30,6 +30,7 @@ from otio_v2a.tracks import (
     stem_metadata,
     take_key,
 )
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import Role
 
 __all__ = ["TakeEntry", "adjust", "choose", "drop", "edit", "list_takes", "star"]
@@ -58,6 +59,7 @@ class TakeEntry:
         loudness_lufs: integrated loudness of its file; None when it was not measured or is silent.
         rolls: which re-roll it is; 0 is the first render.
         fit: how well it was found to fit then; None when nobody asked for re-rolls.
+        bleed: what was heard in it then that nobody had asked for; None when nobody listened.
     """
 
     clip_id: str
@@ -78,6 +80,7 @@ class TakeEntry:
     loudness_lufs: float | None = None
     rolls: int = 0
     fit: float | None = None
+    bleed: Bleed | None = None
 
 
 def list_takes(
@@ -113,6 +116,7 @@ def list_takes(
             loudness_lufs=loudness_of(take.path) if measure and take.path.is_file() else None,
             rolls=take.rolls,
             fit=take.fit,
+            bleed=take.bleed,
         )
         for stem in stems
         for found in stem.clips

@@ -121,7 +121,13 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--seed", type=int, metavar="N", help="seed of the first take (from the clip)")
     what.add_argument("--takes", type=_positive, metavar="N", help="takes per clip and role (1)")
     what.add_argument("--pick", choices=("best",), help="make the best take active, as takes rank (the first)")
-    what.add_argument("--reroll", type=_rerolls, default=0, metavar="N", help="render misfits anew, at most N times")
+    what.add_argument(
+        "--reroll",
+        type=_rerolls,
+        default=0,
+        metavar="N",
+        help="render misfits, and speech or music in effects, anew, at most N times",
+    )
     how = parser.add_argument_group("how to make it")
     how.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
     how.add_argument(
@@ -191,7 +197,7 @@ def _add_takes(commands: "Commands[argparse.ArgumentParser]") -> None:
         "paths": "only the files, one a line, for auditioning in any player",
         "choose": "make a take the active one",
         "drop": "remove a take from the timeline",
-        "rank": "score takes by sync, fit and cleanness, and pick the best",
+        "rank": "score takes by sync, fit, cleanness, speech and music in effects, and pick the best",
     }
     for name, text in helps.items():
         action = actions.add_parser(name, help=text)

@@ -67,7 +67,8 @@ def takes_rank(args: argparse.Namespace) -> int:
                 f"{score.total:.2f}",
                 "-" if score.sync is None else f"{score.sync:.2f} ({score.n_heard} heard, {score.n_seen} seen)",
                 "-" if score.fit is None else f"{score.fit:.2f}",
-                f"{score.heard.cleanness:.2f}",
+                f"{score.heard.cleanness:.2f}"
+                + (f", {score.bleed.words}" if score.bleed and score.bleed.words else ""),
                 f"{score.heard.peak_db:.1f} dBFS",
             ]
             for score in scores

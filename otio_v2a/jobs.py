@@ -70,7 +70,7 @@ class GenerationJob:
         content_hash: the name of the finished take.
         ask: what it was made from.
         estimated_s: expected seconds of work on two CPU cores.
-        rerolls: how often it may be rendered again when it does not fit its prompt (`rerolling.with_rerolls`).
+        rerolls: how often it may be rendered again when it is a misfit (`rerolling.with_rerolls`).
     """
 
     clip_id: str

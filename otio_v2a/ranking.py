@@ -1,6 +1,6 @@
 """Owns which take of a clip is best, by what can be measured: sync with what is seen, fit to the prompt, cleanness.
 
-Sync and cleanness need no model; the fit is what the worker's ear says. Renders nothing.
+Sync and cleanness need no model; fit, speech and music are what the worker hears. Renders nothing.
 """
 
 import logging
@@ -21,7 +21,9 @@ from otio_v2a.hearing import Heard, agreement, listen, onsets
 from otio_v2a.stem import Stem, StemClip, StemTake
 from otio_v2a.takes import TakeStore, default_root
 from otio_v2a.tracks import load_own, read_stems
+from otio_v2a.verdict import UNHEARD, Verdict
 from otio_v2a.worker_process import Stop, WorkerCancelled, WorkerFailed, WorkerProcess, WorkerSettings
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import Role
 
 __all__ = ["Score", "pick_best", "rank", "take_sound", "total_of"]
@@ -32,6 +34,8 @@ _LONGEST_S = 600
 """Seconds of a take that are listened to."""
 _BASE, _SYNC_WEIGHT, _FIT_WEIGHT = 0.3, 0.7, 0.7
 """What a clean take has anyway, and what sync and fit add where they are known."""
+_LEAK_COST = 0.7
+"""What speech or music that is surely heard, and was not asked for, takes off."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Score:
         n_heard: its onsets.
         heard: its faults.
         fit: how well it fits its prompt, 0 to 1; None without a prompt, or where the ear cannot tell.
+        bleed: speech and music in it that its prompt does not ask for; None where nobody can tell.
         total: what takes are ranked by, 0 to 1.
     """
 
@@ -59,11 +64,16 @@ class Score:
     n_heard: int
     heard: Heard
     fit: float | None
+    bleed: Bleed | None
     total: float
 
 
-def total_of(cleanness: float, *, sync: float | None, fit: float | None) -> float:
-    """What takes are ranked by, 0 to 1: cleanness times the weighted mean of what is known of sync and fit."""
+def total_of(cleanness: float, *, sync: float | None, fit: float | None, leak: float = 0.0) -> float:
+    """What takes are ranked by, 0 to 1: cleanness times the weighted mean of what is known of sync and fit.
+
+    `leak` is how sure speech or music is heard that nobody asked for; it costs up to seven tenths.
+    """
+    cleanness *= 1 - _LEAK_COST * leak
     known = [(value, weight) for value, weight in ((sync, _SYNC_WEIGHT), (fit, _FIT_WEIGHT)) if value is not None]
     if not known:
         return cleanness
@@ -95,10 +105,10 @@ def rank(
         if (found.clip_id, stem.role) in wanted
         for take in found.takes
     ]
-    fits = _fits(path, heard, settings=settings or WorkerSettings())
+    verdicts = _verdicts(path, heard, settings=settings or WorkerSettings())
     scores = [
-        _score(take, found, stem, seen=seen.get(found.clip_id), fit=fit)
-        for (take, found, stem), fit in zip(heard, fits, strict=True)
+        _score(take, found, stem, seen=seen.get(found.clip_id), verdict=verdict)
+        for (take, found, stem), verdict in zip(heard, verdicts, strict=True)
     ]
     ranked: list[Score] = []
     for _, group in groupby(scores, key=lambda score: (score.clip_id, score.role)):
@@ -142,37 +152,37 @@ def _seen(path: Path, clip_ids: set[str]) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def _fits(
+def _verdicts(
     path: Path, takes: Iterable[tuple[StemTake, StemClip, Stem]], *, settings: WorkerSettings
-) -> list[float | None]:
-    """How well each take fits its prompt; None where there is none, or nobody can tell."""
+) -> list[Verdict]:
+    """How well each take fits its prompt, and what is heard in it unasked; as far as somebody can tell."""
     log_path = TakeStore(default_root(path)).log_dir / "worker-1.log"
     worker: WorkerProcess | None = None
-    fits: list[float | None] = []
+    verdicts: list[Verdict] = []
     is_deaf = False
     try:
         for take, found, stem in takes:
-            fit = None
-            if not is_deaf and stem.role in (Role.FX, Role.AMB) and take.prompt.text.strip():
+            verdict = UNHEARD
+            if not is_deaf and stem.role in (Role.FX, Role.AMB):
                 worker = worker or WorkerProcess(log_path=log_path, settings=settings)
                 sound, first = _place(take, found)
                 try:
-                    fit = worker.measure_fit(sound, take.prompt, first=first, n_samples=found.span_samples, stop=Stop())
+                    verdict = worker.listen(sound, take.prompt, first=first, n_samples=found.span_samples, stop=Stop())
                 except WorkerCancelled:
                     raise
                 except RunError as error:
                     _log.warning("take %d of %s is ranked without its fit: %s", take.number, found.name, error)
                     # A process that does not start or answer would not for the others either.
                     is_deaf = not isinstance(error, WorkerFailed)
-            fits.append(fit)
+            verdicts.append(verdict)
     finally:
         if worker is not None:
             worker.close()
-    return fits
+    return verdicts
 
 
 def _score(
-    take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.float64] | None, fit: float | None
+    take: StemTake, found: StemClip, stem: Stem, *, seen: npt.NDArray[np.float64] | None, verdict: Verdict
 ) -> Score:
     sound, rate = take_sound(take, found)
     heard = listen(sound, rate)
@@ -189,8 +199,9 @@ def _score(
         n_seen=0 if seen is None else len(seen),
         n_heard=len(instants),
         heard=heard,
-        fit=fit,
-        total=total_of(heard.cleanness, sync=sync, fit=fit),
+        fit=verdict.fit,
+        bleed=verdict.bleed,
+        total=total_of(heard.cleanness, sync=sync, fit=verdict.fit, leak=verdict.leak),
     )
 
 

@@ -21,6 +21,7 @@ from otio_v2a.jobs import GenerationJob
 from otio_v2a.prompts import reroll_seed
 from otio_v2a.rerolling import Rolled, roll
 from otio_v2a.takes import Take, TakeStore
+from otio_v2a.verdict import UNHEARD, Verdict
 from otio_v2a.worker_process import (
     Stop,
     WorkerCancelled,
@@ -215,7 +216,7 @@ class _Rendered:
     partial: Path
     started: float
     rolls: int = 0
-    fit: float | None = None
+    verdict: Verdict = UNHEARD
     notes: tuple[str, ...] = ()
 
 
@@ -227,15 +228,17 @@ def _render(
     post: Callable[[Message], None],
     stop: Stop,
 ) -> _Rendered | Outcome:
-    """Render one job, and again while it does not fit, up to a file that waits to be kept or to why there is none."""
+    """Render one job, and again while it is a misfit, up to a file that waits to be kept or to why there is none."""
     if not job.rerolls:
         return _render_once(job, worker=worker, store=store, post=post, stop=stop)
     failed: list[Outcome] = []
     notes: list[str] = []
     engine_seconds = 0.0
+    rendered = 0
 
     def render(number: int) -> _Rendered | None:
-        nonlocal engine_seconds
+        nonlocal engine_seconds, rendered
+        rendered = number
         seed = reroll_seed(job.request.seed, number)
         made = _render_once(
             replace(job, request=replace(job.request, seed=seed)), worker=worker, store=store, post=post, stop=stop
@@ -246,16 +249,20 @@ def _render(
         engine_seconds += made.finished.engine_seconds
         return made
 
-    def listen(made: _Rendered) -> float | None:
+    def listen(made: _Rendered) -> Verdict:
         try:
-            return worker.measure_fit(
+            heard = worker.listen(
                 made.partial, job.request.prompt, first=job.handle_before, n_samples=job.span_samples, stop=stop
             )
+            if heard.bleed is not None and heard.leak and rendered < job.rerolls:
+                what = f"{heard.bleed.words} is heard in this take" if not rendered else f"{heard.bleed.words} again"
+                notes.append(f"{what}: rendered anew, {rendered + 1} of {job.rerolls}")
+            return heard
         except WorkerCancelled:
             failed.append(Outcome(job))
         except RunError as error:
             notes.append(f"nobody could tell whether it fits its prompt: {error}")
-        return None
+        return UNHEARD
 
     rolled = roll(
         render,
@@ -274,19 +281,27 @@ def _render(
         rolled.made,
         finished=replace(rolled.made.finished, engine_seconds=engine_seconds),
         rolls=rolled.number,
-        fit=rolled.fit,
+        verdict=rolled.verdict,
         notes=(*notes, *_words(rolled)),
     )
 
 
 def _words(rolled: Rolled[_Rendered]) -> tuple[str, ...]:
     """What to tell the user of a take that was rendered again."""
-    if not rolled.again or rolled.fit is None or rolled.first_fit is None:
+    kept, first = rolled.verdict, rolled.first
+    if not rolled.again:
         return ()
     count = f"{rolled.again} time{'s' if rolled.again > 1 else ''}"
+    if kept.leak and kept.bleed is not None:
+        return (f"re-rolled {count}, and every render has it; this one least: {kept.bleed.words}",)
+    if first.leak and first.bleed is not None:
+        names = " and ".join(name for name, _ in first.bleed.heard)
+        return (f"re-rolled {count}: no {names} is heard in it any more",)
+    if kept.fit is None or first.fit is None:
+        return ()
     if not rolled.number:
-        return (f"re-rolled {count}, and none fits its prompt better than the first ({rolled.fit:.2f})",)
-    return (f"re-rolled {count}: its fit is {rolled.fit:.2f} instead of {rolled.first_fit:.2f}",)
+        return (f"re-rolled {count}, and none fits its prompt better than the first ({kept.fit:.2f})",)
+    return (f"re-rolled {count}: its fit is {kept.fit:.2f} instead of {first.fit:.2f}",)
 
 
 def _render_once(
@@ -342,7 +357,7 @@ def _keep(made: _Rendered, *, store: TakeStore) -> Outcome:
                 f"the worker runs engine {job.engine} in version {finished.engine_version}, the plan was made with "
                 f"{job.engine_version}; install the same version everywhere and run again"
             )
-        take = store.put(job, made.partial, rolls=made.rolls, fit=made.fit)
+        take = store.put(job, made.partial, rolls=made.rolls, fit=made.verdict.fit, bleed=made.verdict.bleed)
     except TakeError as error:
         return _failed(job, str(error), made.started)
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from otio_v2a.adjustments import NEUTRAL, Adjustment
 from otio_v2a.spans import CutTiming
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.lengths import position
 
@@ -97,6 +98,7 @@ class StemTake:
         made_from: content hash of the take whose region was rendered anew to make it; empty for whole renders.
         rolls: which re-roll it is; 0 is the first render.
         fit: how well it was found to fit then, 0 to 1; None when nobody asked.
+        bleed: what was heard in it then that nobody had asked for; None when nobody listened.
     """
 
     number: int
@@ -113,6 +115,7 @@ class StemTake:
     made_from: str = ""
     rolls: int = 0
     fit: float | None = None
+    bleed: Bleed | None = None
 
     @property
     def render(self) -> Render:

@@ -151,6 +151,7 @@ def _stem_clip(group: Sequence[Take], span: ClipSpan, *, wanted: str | None, bef
             starred=take.content_hash in stars,
             rolls=take.rolls,
             fit=take.fit,
+            bleed=take.bleed,
         )
         for take in group
     )

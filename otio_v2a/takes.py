@@ -21,6 +21,7 @@ from otio_v2a.atomic import atomic_file, atomic_path
 from otio_v2a.errors import RunError, TakeError
 from otio_v2a.filelock import FileLock, LockedElsewhere
 from otio_v2a_engine import wire
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import PromptSpec, RenderRequest, Role
 
 __all__ = ["Renderable", "Take", "TakeStore", "default_root"]
@@ -57,6 +58,7 @@ class Take:
         span_samples: length of the clip.
         rolls: which re-roll it is; 0 is the first render.
         fit: how well it was found to fit its prompt then, 0 to 1; None when nobody asked, or nobody can tell.
+        bleed: what was heard in it then that nobody had asked for; None when nobody listened.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class Take:
     span_samples: int
     rolls: int = 0
     fit: float | None = None
+    bleed: Bleed | None = None
 
     def __post_init__(self) -> None:
         if self.handle_before + self.span_samples + self.handle_after != self.n_samples:
@@ -194,10 +197,12 @@ class TakeStore:
             return None
         return replace(take, clip_id=job.clip_id, number=job.take, record_start=job.record_start)
 
-    def put(self, job: Renderable, wav: Path, *, rolls: int = 0, fit: float | None = None) -> Take:
+    def put(
+        self, job: Renderable, wav: Path, *, rolls: int = 0, fit: float | None = None, bleed: Bleed | None = None
+    ) -> Take:
         """Move a finished render into the store; from then on it survives any crash.
 
-        `rolls` and `fit` are remembered with it.
+        `rolls`, `fit` and `bleed` are remembered with it.
 
         Raises:
             TakeError: the file is not the sound that the job asks for.
@@ -224,6 +229,7 @@ class TakeStore:
             span_samples=job.span_samples,
             rolls=rolls,
             fit=fit,
+            bleed=bleed,
         )
         try:
             _check_header(wav, take)

@@ -19,6 +19,8 @@ from otio_v2a.errors import CutError, MediaError, TakeError
 from otio_v2a.provenance import generator, origin_of, prompt_hash, weights_licence
 from otio_v2a.spans import ClipSpan, CutTiming
 from otio_v2a.stem import Layout, Placement, Render, Stem, StemClip, StemTake
+from otio_v2a_engine import wire
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import PromptSpec, Role
 from otio_v2a_engine.lengths import nearest_rate
 
@@ -348,7 +350,9 @@ def _clip_metadata(clip: StemClip) -> dict[str, Any]:
                 "weights_licence": weights_licence(take.engine),
                 "starred": take.starred,
                 "made_from": take.made_from,
-                **({} if take.fit is None else {"rolls": take.rolls, "fit": round(take.fit, 3)}),
+                **({} if take.fit is None and take.bleed is None else {"rolls": take.rolls}),
+                **({} if take.fit is None else {"fit": round(take.fit, 3)}),
+                **({} if take.bleed is None else {"bleed": wire.to_plain(take.bleed)}),
                 **({"source": _render_metadata(take.source)} if take.source else {}),
             }
             for take in clip.takes
@@ -370,6 +374,13 @@ def _render(entry: Mapping[str, Any], *, base: Path) -> Render:
         file_start=int(entry["file_start_samples"]),
         n_samples=int(entry["file_samples"]),
     )
+
+
+def _bleed(entry: Mapping[str, Any] | None) -> Bleed | None:
+    if entry is None:
+        return None
+    sure = {name: entry.get(name) for name in ("speech", "music")}
+    return Bleed(**{name: None if value is None else float(value) for name, value in sure.items()})
 
 
 def _stem(entry: Mapping[str, Any], *, base: Path) -> Stem:
@@ -433,6 +444,7 @@ def _stem_clip(entry: Mapping[str, Any], *, role: Role, base: Path) -> StemClip:
                 made_from=str(take.get("made_from", "")),
                 rolls=int(take.get("rolls", 0)),
                 fit=float(take["fit"]) if "fit" in take else None,
+                bleed=_bleed(take.get("bleed")),
             )
             for take in entry["takes"]
         ),

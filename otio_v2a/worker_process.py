@@ -21,6 +21,7 @@ from typing import IO
 
 import otio_v2a_engine
 from otio_v2a.errors import RunError
+from otio_v2a.verdict import Verdict
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, VisualEvent
 
@@ -200,8 +201,8 @@ class WorkerProcess:
             raise self._lost(f"it answered a search for events with {type(answer).__name__}")
         return answer.events
 
-    def measure_fit(self, path: Path, prompt: PromptSpec, *, first: int, n_samples: int, stop: Stop) -> float | None:
-        """How well `n_samples` of a sound file from `first` on fit a prompt, 0 to 1; None where nobody can tell.
+    def listen(self, path: Path, prompt: PromptSpec, *, first: int, n_samples: int, stop: Stop) -> Verdict:
+        """How well `n_samples` of a sound file from `first` on fit a prompt, and what is heard in them unasked.
 
         Raises as `render` does.
         """
@@ -211,7 +212,7 @@ class WorkerProcess:
         answer = self._ask(command, on_progress=lambda _: None, stop=stop)
         if not isinstance(answer, wire.FitMeasured):
             raise self._lost(f"it answered a question for fit with {type(answer).__name__}")
-        return answer.fit
+        return Verdict(answer.fit, answer.bleed)
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """End the process, by asking first. Never raises."""

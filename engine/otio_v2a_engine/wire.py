@@ -14,6 +14,7 @@ from math import isfinite
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, VisualEvent
 
 __all__ = [
@@ -173,10 +174,11 @@ class EventsFound:
 
 @dataclass(frozen=True)
 class FitMeasured:
-    """How well a sound fits, 0 to 1; None where it cannot be told."""
+    """How well a sound fits, 0 to 1, and what is heard in it unasked; None where it cannot be told."""
 
     id: str
     fit: float | None
+    bleed: Bleed | None = None
 
 
 @dataclass(frozen=True)

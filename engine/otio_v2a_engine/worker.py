@@ -53,6 +53,7 @@ from otio_v2a_engine.wire import (
 from otio_v2a_engine.worker_io import Inbox, Outbox, Work, take_streams
 
 if TYPE_CHECKING:
+    from otio_v2a_engine.bleed import BleedDetector
     from otio_v2a_engine.ear import Ear
 
 __all__ = ["main"]
@@ -182,7 +183,7 @@ class _Bench:
         self._loaded: tuple[str, str] | None = None
         self._is_new = False
         self._ahead: threading.Thread | None = None
-        self._ear: Ear | None = None
+        self._ears: tuple[Ear, BleedDetector] | None = None
 
     def load_ahead(self, name: str, device: str) -> None:
         """Begin to load an engine while other commands are carried out; the first render waits for it."""
@@ -236,7 +237,7 @@ class _Bench:
 
     def _let_go(self) -> None:
         engine, self._engine, self._loaded = self._engine, None, None
-        self._ear = None
+        self._ears = None
         gc.unfreeze()
         if engine is not None:
             try:
@@ -305,13 +306,19 @@ class _Bench:
         return EventsFound(work.id, events)
 
     def _measure_fit(self, work: MeasureFit) -> FitMeasured:
+        from otio_v2a_engine.bleed import BleedDetector
+        from otio_v2a_engine.conditioning import SentenceEncoder
         from otio_v2a_engine.ear import Ear, read_mono
+        from otio_v2a_engine.reach import Reach
 
         self._wait_for_load()
-        if self._ear is None:
-            self._ear = Ear()
+        if self._ears is None:
+            encoder = SentenceEncoder()
+            reach = Reach(encoder)
+            self._ears = Ear(encoder=encoder, reach=reach), BleedDetector(encoder=encoder, reach=reach)
+        ear, detector = self._ears
         sound, rate = read_mono(Path(work.path), first=work.first, n_samples=work.n_samples)
-        return FitMeasured(work.id, self._ear.fit(sound, rate, work.prompt))
+        return FitMeasured(work.id, ear.fit(sound, rate, work.prompt), detector.bleed(sound, rate, work.prompt))
 
     def _wait_for_load(self) -> None:
         if self._ahead is not None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otio_v2a_engine import wire
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, Sampling, VisualEvent
 
 fractions = st.fractions(min_value=-(10**6), max_value=10**6)
@@ -51,7 +52,12 @@ events = st.one_of(
     st.builds(wire.Advanced, words, counts, counts, words),
     st.builds(wire.Finished, words, words, counts, counts, counts, words, numbers, numbers, st.lists(words).map(tuple)),
     st.builds(wire.ShotsFound, words, st.lists(fractions).map(tuple)),
-    st.builds(wire.FitMeasured, words, st.none() | st.floats(0, 1)),
+    st.builds(
+        wire.FitMeasured,
+        words,
+        st.none() | st.floats(0, 1),
+        st.none() | st.builds(Bleed, st.none() | st.floats(0, 1), st.none() | st.floats(0, 1)),
+    ),
     st.builds(wire.EventsFound, words, st.lists(seen, max_size=5).map(tuple)),
     st.builds(wire.Failed, words, words, words),
 )

@@ -160,9 +160,27 @@ def test_what_is_not_known_does_not_count() -> None:
     assert total_of(1.0, sync=None, fit=0.9) > total_of(1.0, sync=None, fit=0.2)
 
 
-def test_takes_without_a_prompt_have_no_fit_and_start_no_worker(written: Path) -> None:
-    broken = WorkerSettings(command=("/nonexistent/worker",))
-    assert [score.fit for score in rank(written, settings=broken)] == [None, None, None]
+def test_what_leaks_into_a_take_costs_the_more_the_surer_it_is() -> None:
+    assert total_of(1.0, sync=1.0, fit=1.0, leak=1.0) == pytest.approx(0.3)
+    assert total_of(1.0, sync=1.0, fit=None, leak=0.9) < total_of(1.0, sync=1.0, fit=None, leak=0.5)
+
+
+def test_takes_without_a_prompt_have_no_fit(written: Path) -> None:
+    assert [score.fit for score in rank(written, settings=DOUBLE)] == [None, None, None]
+
+
+def test_a_take_in_which_speech_is_heard_comes_last_and_the_table_says_so(
+    tmp_path: Path, make_movie: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _write(tmp_path, make_movie, text="bleed 0.2 0.1 0.93")
+    scores = rank(path, settings=DOUBLE)
+    assert {score.number: score.bleed and score.bleed.speech for score in scores} == {1: 0.2, 2: 0.1, 3: 0.93}
+    assert [score.number for score in scores][-1] == 3, "it was the best by sync and cleanness"
+    monkeypatch.setattr("otio_v2a.ranking.rank", lambda *_, **__: scores)
+    assert main(["takes", "rank", str(path)]) == 0
+    assert "speech (0.93)" in capsys.readouterr().out
+    assert main(["takes", "rank", str(path), "--json"]) == 0
+    assert '"bleed": {"speech": 0.93, "music": 0.0}' in capsys.readouterr().out
 
 
 def test_a_take_that_fits_its_prompt_comes_before_one_that_does_not(

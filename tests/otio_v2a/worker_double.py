@@ -4,7 +4,8 @@ The prompt's text says how: "slow 0.5" sleeps so long in steps, "fail MESSAGE" f
 PATH" does so until PATH exists, "meet 3 DIR" waits until three processes have come to DIR, "hold PATH" waits until PATH
 exists, "hang" falls silent, "wait 60" waits for a cancel in its middle, "stubborn" heeds none,
 "wrong" writes a sample too few, "version" is of another version, "unusual" warns, "chatter" prints what is no message,
-"misfit 0.2 0.1 0.7" fits so well the first time that it is listened to, the second, and so on, "deaf" cannot be heard.
+"misfit 0.2 0.1 0.7" fits so well the first time that it is listened to, the second, and so on, "bleed 0.9 0.1" has
+speech in it as surely, "deaf" cannot be heard.
 Every request that was rendered is appended to $DOUBLE_LOG as a line, every process at its start to $DOUBLE_PIDS, every
 cancel to $DOUBLE_CANCELS, every search for events to $DOUBLE_EVENTS; they are seen at a quarter and three quarters.
 """
@@ -22,6 +23,7 @@ import numpy as np
 import soundfile
 
 from otio_v2a_engine import wire
+from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.contract import VisualEvent
 
 _cancelled: set[str] = set()
@@ -118,9 +120,12 @@ def _measure_fit(command: wire.MeasureFit) -> wire.Event:
     number = _listened[command.prompt.text] = _listened.get(command.prompt.text, -1) + 1
     frames = soundfile.info(command.path).frames
     assert command.first + command.n_samples <= frames
-    if words[0] == "deaf":
+    if words[:1] == ["deaf"]:
         return wire.Failed(command.id, "WeightsError", "the ear is gone")
-    return wire.FitMeasured(command.id, float(words[1:][number]) if words[0] == "misfit" else 0.9)
+    verb = "".join(words[:1])
+    bleed = Bleed(speech=float(words[1:][number]), music=0.0) if verb == "bleed" else None
+    fit = float(words[1:][number]) if verb == "misfit" else 0.9
+    return wire.FitMeasured(command.id, fit if words else None, bleed)
 
 
 def main() -> None:

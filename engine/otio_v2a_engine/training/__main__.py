@@ -73,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     ear.add_argument("--each", type=int, default=140, help="sounds a kind")
     ear.add_argument("--epochs", type=int, default=60)
     ear.add_argument("--seed", type=int, default=11)
+    bleed = commands.add_parser(
+        "bleed", help="draw sounds, train the detector of speech and music in effects, write it"
+    )
+    bleed.add_argument("--to", type=Path, default=FOLDER, help="folder of bleed.safetensors and .json (the package's)")
+    bleed.add_argument("--each", type=int, default=50, help="stems of every kind of effect")
+    bleed.add_argument("--others", type=int, default=1200, help="stems of speech, and as many of music")
+    bleed.add_argument("--windows", type=int, default=14000, help="3 s each, alone and mixed")
+    bleed.add_argument("--epochs", type=int, default=6)
+    bleed.add_argument("--seed", type=int, default=21)
     evaluate = commands.add_parser("evaluate", help="held-out scenes through the whole engine")
     evaluate.add_argument("--weights", type=Path, required=True, help="folder of small.safetensors and small.json")
     evaluate.add_argument("--scenes", type=int, default=40)
@@ -173,6 +182,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         ear_run = EarRun(each=args.each, epochs=args.epochs, seed=args.seed)
         note = train(ear_run, folder=args.runs / "ear", bank=bank, to=args.to)
+        logging.getLogger(__name__).info("%s", json.dumps(note["figures"], indent=1))
+    elif args.command == "bleed":
+        from otio_v2a_engine.training import bleed
+
+        bleed_run = bleed.BleedRun(args.each, args.others, args.windows, epochs=args.epochs, seed=args.seed)
+        note = bleed.train(bleed_run, folder=args.runs / "bleed", bank=bank, to=args.to)
         logging.getLogger(__name__).info("%s", json.dumps(note["figures"], indent=1))
     else:
         from otio_v2a_engine.training.evaluate import evaluate
