@@ -81,7 +81,7 @@ def main() -> int:
             files = [files[i] for i in np.linspace(0, len(files) - 1, min(args.files, len(files))).round().astype(int)]
             found[folder] = (name, [take for path in files for take in takes_of(path, most=args.most)])
     clean = [take for name, takes in found.values() if name == "effects" for take in takes]
-    against = _surest(detector, clean)
+    against = np.ascontiguousarray(_surest(detector, clean).T)
     figures = {}
     for folder, (name, takes) in found.items():
         alone = _surest(detector, takes)
@@ -90,7 +90,7 @@ def main() -> int:
         }
         if name != "effects":
             column = HEARD.index(name)
-            row["auc"] = round(auc(torch.from_numpy(alone[:, column]), torch.from_numpy(against[:, column])), 3)
+            row["auc"] = round(auc(torch.from_numpy(alone[:, column].copy()), torch.from_numpy(against[column])), 3)
             for level in _LEVELS_DB:
                 mixed = [at_level(clean[int(rng.integers(len(clean)))], take, level) for take in takes]
                 row[f"found at {level:+d} dB"] = round(
