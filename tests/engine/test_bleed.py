@@ -231,7 +231,10 @@ def test_a_small_training_learns_ships_and_is_the_same_again(tmp_path: Path, mon
 
     for module in (training, bleed_measures):
         monkeypatch.setattr(module, "EFFECT_NAMES", ("metal", "steps_wood", "pouring"))
-    monkeypatch.setattr(bleed_measures, "_EACH", 4)
+    monkeypatch.setattr(bleed_measures, "_EACH", 2)
+    monkeypatch.setattr(bleed_measures, "LEVELS_DB", (0,))
+    monkeypatch.setattr(bleed_measures, "AMBIENCES", ())
+    monkeypatch.setattr(training, "_PLACES", ("rain",))
     monkeypatch.setattr(bleed_measures, "_OTHERS", 10)
     run = replace(BleedRun(), each=6, others=20, windows=160, coded=0.0, epochs=2)
     notes = [train(run, folder=tmp_path / name, bank=Bank(None), to=tmp_path / name) for name in ("a", "b")]
