@@ -71,7 +71,12 @@ class Ear:
     @torch.no_grad()
     def standings(self, mels: Tensor, text: str) -> Tensor:
         """How far each of several log-mels `(K, F, 96)` stands out for a text, `(K,)`; for comparing them."""
-        heard = self._network(torch.from_numpy(np.stack([features_of_mel(mel) for mel in mels.cpu().numpy()])))
+        return self.standings_of(torch.from_numpy(np.stack([features_of_mel(mel) for mel in mels.cpu().numpy()])), text)
+
+    @torch.no_grad()
+    def standings_of(self, features: Tensor, text: str) -> Tensor:
+        """The same of sounds whose features `(K, FEATURES)` are known."""
+        heard = self._network(features)
         return standing(heard, self._encoder.embed([text]).expand(len(heard), -1), self._usual)
 
     def knows(self, prompt: PromptSpec) -> bool:

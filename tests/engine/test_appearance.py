@@ -39,9 +39,11 @@ from otio_v2a_engine.contract import (
     WeightsError,
 )
 from otio_v2a_engine.joint_space import JointSpace
+from otio_v2a_engine.models.timbre import TIMBRE
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.reach import Reach
 from otio_v2a_engine.simulate import vocabulary
+from otio_v2a_engine.timbres import Asked
 
 RATE = 48000
 SIDE = 16
@@ -409,7 +411,17 @@ def test_without_a_prompt_the_sound_is_that_of_the_caption_that_the_picture_look
     red = sound(option)
     assert np.array_equal(red, sound(option))
     assert not np.array_equal(red, sound())
+    asked = []
+
+    def one_for_all(wanted: Asked, _: torch.Generator) -> torch.Tensor:
+        asked.append(wanted.text)
+        return torch.zeros(1, TIMBRE)
+
+    # The timbre is drawn for the caption, too; with one and the same timbre the sounds are next to the same.
+    monkeypatch.setattr(engine._timbres, "draw", one_for_all)
+    red = sound(option)
     likeness = {text: float(np.corrcoef(red, sound(text=text))[0, 1]) for text in ("dog barking", "car engine")}
+    assert "dog" in asked[0]
     assert likeness["dog barking"] > 0.9
     assert likeness["dog barking"] > likeness["car engine"] + 0.02
     blue = sound(option, colour=BLUE)

@@ -15,6 +15,7 @@ from otio_v2a_engine.models.mel import FLOOR, HOP, MEL_BANDS, SAMPLE_RATE, filte
 from otio_v2a_engine.models.motion import cut_flags, motion_maps, token_times
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
+from otio_v2a_engine.models.timbre import TIMBRE
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import make_scene
@@ -87,6 +88,8 @@ def _conditions(batch: int, n_tokens: int, *, see: bool = True, read: bool = Tru
         events=torch.zeros(batch, n_tokens, EVENT_SLOTS + 1),
         negative=torch.randn(batch, TINY.text),
         avoid=torch.full((batch,), avoid),
+        timbre=torch.randn(batch, TIMBRE),
+        known=torch.zeros(batch, dtype=torch.bool),
     )
 
 
@@ -118,6 +121,15 @@ def test_flow_model_hears_of_what_to_avoid_only_where_it_is_said() -> None:
     other = replace(one, negative=torch.randn(1, TINY.text))
     assert torch.equal(model(x, t, one), model(x, t, other))
     one, other = (replace(c, avoid=~c.avoid) for c in (one, other))
+    assert not torch.allclose(model(x, t, one), model(x, t, other))
+
+
+def test_flow_model_is_told_a_timbre_only_where_one_is_known() -> None:
+    model, x, t = _alive(FlowModel(TINY)), torch.randn(1, 9, 8), torch.rand(1)
+    one = _conditions(1, 9)
+    other = replace(one, timbre=torch.randn(1, TIMBRE))
+    assert torch.equal(model(x, t, one), model(x, t, other))
+    one, other = (replace(c, known=~c.known) for c in (one, other))
     assert not torch.allclose(model(x, t, one), model(x, t, other))
 
 

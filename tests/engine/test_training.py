@@ -10,13 +10,16 @@ from safetensors.torch import load_file
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.flow import FlowConfig
+from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training import checkpoint, shards
-from otio_v2a_engine.training.examples import ROLES, Drawing, Examples, load_codec
+from otio_v2a_engine.training.examples import ROLES, Drawing, Examples, load_codec, load_timbre_space
 from otio_v2a_engine.training.export import attribution, export
 from otio_v2a_engine.training.flow import FlowRun, Small, train
 from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
+from otio_v2a_engine.training.prior import PriorRun
+from otio_v2a_engine.training.prior import train as train_prior
 from otio_v2a_engine.training.vocoder import VocoderRun, spectral_loss
 from otio_v2a_engine.training.vocoder import train as train_vocoder
 from otio_v2a_engine.weights import read_weights
@@ -108,6 +111,8 @@ def test_what_is_not_asked_for_or_is_forbidden_is_not_in_the_sound_to_be_learned
             assert part.caption in prompt
             assert forbidden in ("", part.others)
             assert forbidden or part.others not in prompt
+            if batch["known"][row]:
+                assert torch.equal(batch["timbre"][row], part.timbre)
             assert torch.equal(batch["events"][row, :, :4], part.events)
             seen["forbidden" if forbidden else "not asked for"] += 1
     assert min(seen.values()) > 5
@@ -151,6 +156,18 @@ def test_a_voice_that_nobody_asks_for_is_learned_only_where_a_mouth_is_seen(spok
         got = spoken._ask(rng, scene, Role.DX, reads=reads).latents
         wanted = spoken.latents[Role.DX][scene] if talking or reads else spoken.silence
         assert torch.equal(got, wanted)
+
+
+def test_a_timbre_is_told_of_most_sounds_and_never_of_silence_or_where_nothing_is_told(spoken: Examples) -> None:
+    drawing = Drawing(tokens=3200, windows=(200,), shares=(0.6, 0.2, 0.2))
+    batches = [spoken.batch(drawing, seed=4, step=step) for step in range(30)]
+    known, sounds, reads, sees = (
+        torch.cat([batch[name] for batch in batches]) for name in ("known", "sounds", "read", "see")
+    )
+    assert not known[~sounds].any()
+    assert not known[~reads & ~sees.any(1)].any()
+    assert 0.65 < float(known[sounds & reads].float().mean()) < 0.85
+    assert 0.3 < float(known[sounds & ~reads & sees.any(1)].float().mean()) < 0.7
 
 
 def test_training_lowers_the_loss(runs: Path) -> None:
@@ -205,6 +222,31 @@ def _read(folder: Path) -> Small:
     return small
 
 
+def test_the_prior_learns_timbres_and_goes_on_where_it_stopped(runs: Path) -> None:
+    model = PriorConfig(width=32, layers=2, picture=TINY.picture)
+    run = PriorRun(steps=60, rows=24, rate=1e-2, model=model)
+    given = {"small": Small(TINY), "flow_folder": runs, "shard_folder": runs / "shards", "device": "cpu"}
+    train_prior(run, folder=runs / "prior", minutes=10, **given)
+    rows = (runs / "prior" / "prior.csv").read_text().splitlines()
+    assert float(rows[1].split(",")[1]) < 2.0  # the velocity of a prior that knows nothing has a variance of two
+    longer = PriorRun(**{**vars(run), "steps": 100})
+    train_prior(longer, folder=runs / "prior", minutes=10, **given)
+    losses = [float(row.split(",")[1]) for row in (runs / "prior" / "prior.csv").read_text().splitlines()[1:]]
+    assert losses[-1] < 0.9 * losses[0]
+    assert checkpoint.load(runs / "prior", models={"average": TimbrePrior(model)}) == 100
+
+
+def test_what_the_prior_learns_from_is_what_the_flow_is_asked(pairs: Examples) -> None:
+    drawing = Drawing(tokens=400, windows=(200,), shares=(1.0, 0.0, 0.0))
+    batch = pairs.asked(drawing, 40, seed=3, step=0)
+    assert all(len(values) == 40 for values in batch.values())
+    known = [part.timbre for parts in pairs.parts.values() for part in parts] + list(pairs.timbres[Role.FX].values())
+    for timbre in batch["timbre"][batch["sounds"]]:
+        assert any(torch.equal(timbre, own) for own in known)
+    assert 0 < int(batch["avoid"].sum()) < 40
+    assert torch.equal(batch["text"], pairs.asked(drawing, 40, seed=3, step=0)["text"])
+
+
 def test_a_new_phase_begins_with_fresh_optimizers(runs: Path) -> None:
     given = {"shard_folder": runs / "shards", "device": "cpu", "minutes": 10}
     ends = []
@@ -235,13 +277,17 @@ def test_spectral_loss_is_zero_for_the_same_sound_and_grows_with_the_difference(
 
 
 def test_exported_weights_are_read_back(runs: Path, tmp_path: Path) -> None:
-    small, vocoder = Small(TINY), Vocoder(width=16, hidden=16, n_blocks=1)
-    codec = load_codec(runs, shards.paths(runs / "shards"))
-    export(small, vocoder, codec, name="tiny", folder=tmp_path, note={"figures": {}})
+    small, prior = Small(TINY), TimbrePrior(PriorConfig(width=16, layers=1))
+    vocoder = Vocoder(width=16, hidden=16, n_blocks=1)
+    found = shards.paths(runs / "shards")
+    codec, space = load_codec(runs, found), load_timbre_space(runs, found)
+    export(small, prior, vocoder, codec, space, name="tiny", folder=tmp_path, note={"figures": {}})
     weights = read_weights("tiny", folder=tmp_path)
     assert set(weights.part("encoder")) == set(small.encoder.state_dict())
     for name, value in small.flow.state_dict().items():
         assert torch.allclose(weights.part("flow")[name], value, rtol=0.01, atol=1e-6), name
+    assert set(weights.part("prior")) == set(prior.state_dict())
+    assert torch.equal(weights.part("timbre")["basis"], space.basis)
 
 
 def test_attribution_credits_every_recording_once(sounds: Path) -> None:

@@ -19,7 +19,9 @@ def copy(tmp_path: Path) -> Path:
 
 def test_weights_that_ship_are_whole_small_and_say_how_they_were_trained() -> None:
     weights = read_weights("small")
-    assert {key.split("/")[0] for key in weights.tensors} == {"encoder", "flow", "vocoder", "codec"}
+    assert {key.split("/")[0] for key in weights.tensors} == {
+        "encoder", "flow", "prior", "vocoder", "codec", "timbre",
+    }  # fmt: skip
     assert (FOLDER / "small.safetensors").stat().st_size < 30 * 2**20
     assert weights.note["training"]["commands"]
     assert weights.note["training"]["flow_steps"] > 0

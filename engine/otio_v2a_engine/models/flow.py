@@ -2,7 +2,7 @@
 
     motion maps -> PictureEncoder -> one vector a token --+
     events, where they are known -------------------------+
-    noise, time, role, text, what to leave out -----------+-> FlowModel -> velocity
+    noise, time, role, text, timbre, what to leave out ---+-> FlowModel -> velocity
 
 One token is 40 ms. Nothing here knows of seconds, files or guidance (`sampling.py`).
 """
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from otio_v2a_engine.models.motion import MAPS
+from otio_v2a_engine.models.timbre import TIMBRE
 
 __all__ = ["EVENT_SLOTS", "SEEN", "TOLD", "Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
 
@@ -66,6 +67,8 @@ class Conditions:
             or 0 where the model finds them in the picture by itself (then no slot is set).
         negative: `(B, 384)` sentence embeddings of what must not be heard.
         avoid: `(B,)` bool; False drops it.
+        timbre: `(B, 65)`, what the sound is like (`models.timbre`).
+        known: `(B,)` bool; False leaves the timbre open.
     """
 
     picture: Tensor
@@ -76,6 +79,8 @@ class Conditions:
     events: Tensor
     negative: Tensor
     avoid: Tensor
+    timbre: Tensor
+    known: Tensor
 
 
 class _TemporalBlock(nn.Module):
@@ -202,13 +207,16 @@ class FlowModel(nn.Module):
         self.no_text = nn.Parameter(torch.zeros(width))
         self.negative = nn.Sequential(nn.Linear(config.text, width), nn.SiLU(), nn.Linear(width, width))
         self.role = nn.Embedding(config.roles, width)
+        self.timbre = nn.Sequential(nn.Linear(TIMBRE, width), nn.SiLU(), nn.Linear(width, width))
+        self.body = nn.Linear(TIMBRE, width, bias=False)  # most of a timbre is a spectrum: to be copied, as it were
         self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
         self.head = nn.Linear(width, config.latent)
-        for layer in (*(block.modulation for block in self.blocks), self.negative[2], self.head):
+        for layer in (*(block.modulation for block in self.blocks), self.negative[2], self.timbre[2], self.head):
             assert isinstance(layer, nn.Linear)
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.events.weight)
+        nn.init.zeros_(self.body.weight)
         for first in (self.text[0], self.negative[0]):
             assert isinstance(first, nn.Linear)
             nn.init.normal_(first.weight, std=1.0)  # a sentence embedding has norm 1, so 0.05 a number
@@ -229,10 +237,12 @@ class FlowModel(nn.Module):
         c = self.time(torch.cat([angles.cos(), angles.sin()], dim=1))
         c = c + torch.where(conditions.read[:, None], self.text(conditions.text), self.no_text)
         c = c + conditions.avoid[:, None] * self.negative(conditions.negative) + self.role(conditions.role)
+        c = c + conditions.known[:, None] * self.timbre(conditions.timbre)
         condition = F.silu(c)
         seen = torch.where(conditions.see[..., None], self.picture(conditions.picture), self.no_picture)
         cos, sin = self._positions(x.shape[1], x.device)
         h = self.embed(x) + seen + self.events(conditions.events)
+        h = h + (conditions.known[:, None] * self.body(conditions.timbre))[:, None]
         for block in self.blocks:
             h = block(h, condition, cos, sin)
         velocity: Tensor = self.head(F.layer_norm(h, (self.config.width,)))

@@ -46,6 +46,7 @@ from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
 from otio_v2a_engine.reach import Reach, phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.specs import SMALL
+from otio_v2a_engine.timbres import Asked, Timbres
 from otio_v2a_engine.weights import Weights, read_weights
 
 __all__ = ["SmallEngine"]
@@ -63,6 +64,7 @@ class _Voice:
     """How one role is rendered."""
 
     guidance: float
+    by_text: float
     rescale: float
     width: float
     pan: float
@@ -77,16 +79,17 @@ class _Branch:
 
 
 _WHOLE, _NO_TEXT, _NOTHING = _Branch(True, True), _Branch(True, False), _Branch(False, False)
-_TEXT_UNTIL = 0.5  # of the way from noise to sound: what it is is decided early, when it is stays with the picture
+_TEXT_UNTIL = 0.2  # of the way from noise to sound: what it is is decided early, when it is stays with the picture
 _DRAFTS, _MOST_DRAFTS = 4, 16
 _DRAFTED = 0.5  # of the steps, after which the best draft goes on alone
 _ODD_DB = 6.0
 _SPEAKS = 0.15  # level of speech that the encoder sees: at most 0.19 to 0.97 in 59 scenes that talk, 0.09 in others
+_FAINTLY = 0.4  # confidence of an event that sounds where a prompt asks for one and none is seen surely
 _NO_WORDS = "this engine speaks no words: the transcript is not heard, the voice follows the mouth that is seen"
 _VOICES = {
-    Role.FX: _Voice(guidance=2.0, rescale=0.7, width=0.18, pan=0.35),
-    Role.AMB: _Voice(guidance=2.0, rescale=0.8, width=0.55, pan=0.0),
-    Role.DX: _Voice(guidance=2.0, rescale=0.7, width=0.0, pan=0.0),  # a mixer wants dialogue in the middle
+    Role.FX: _Voice(guidance=3.0, by_text=3.0, rescale=0.7, width=0.18, pan=0.35),
+    Role.AMB: _Voice(guidance=2.0, by_text=2.0, rescale=0.8, width=0.55, pan=0.0),
+    Role.DX: _Voice(guidance=2.0, by_text=3.0, rescale=0.7, width=0.0, pan=0.0),  # a mixer wants dialogue in the middle
 }
 
 
@@ -123,13 +126,14 @@ class SmallEngine:
             self._flow.load_state_dict(weights.part("flow"))
             self._vocoder.load_state_dict(weights.part("vocoder"))
             self._codec = PcaCodec(**{key: value.to(self._device) for key, value in weights.part("codec").items()})
+            self._sentences = SentenceEncoder()
+            self._reach = Reach(self._sentences)
+            self._ear = Ear(encoder=self._sentences, reach=self._reach)
+            self._timbres = Timbres(weights, ear=self._ear, device=self._device)
         except (RuntimeError, TypeError) as error:
             raise WeightsError(f"the weights of engine small do not fit this version: {error}") from error
         for model in (self._encoder, self._flow, self._vocoder):
             model.eval().requires_grad_(False).to(self._device)
-        self._sentences = SentenceEncoder()
-        self._reach = Reach(self._sentences)
-        self._ear = Ear(encoder=self._sentences, reach=self._reach)
         self._appearance = Appearance(self._reach, device=self._device)
         self._latent, self._coarse = config.latent, config.coarse
         self._in_bf16 = multiplies_in_bf16(self._device.type)
@@ -189,8 +193,7 @@ class SmallEngine:
         check(0, "looking")
         maps, cuts = _look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
         generator = torch.Generator().manual_seed(request.seed)
-        held = None if before is None else self._held(before)
-        latents = self._sample(request, maps, cuts, held, generator, lambda i: check(1 + i, "sampling"))
+        latents = self._sample(request, maps, cuts, before, generator, lambda i: check(1 + i, "sampling"))
         check(1 + n_steps, "decoding")
         mono = self._decode(latents, generator)[: request.n_samples]
         sound = self._place(mono, request, maps)
@@ -211,11 +214,12 @@ class SmallEngine:
         request: RenderRequest,
         maps: Tensor,
         cuts: Tensor,
-        held: Tensor | None,
+        before: npt.NDArray[np.float32] | None,
         generator: torch.Generator,
         on_step: Callable[[int], None],
     ) -> Tensor:
-        """Latents `(1, T, latent)` for a request; `held` `(1, K, latent)` are known already."""
+        """Latents `(1, T, latent)` for a request that may go on from mono sound."""
+        held = None if before is None else self._held(before)
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
         vectors, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
@@ -235,16 +239,25 @@ class SmallEngine:
             if request.events is not None:
                 slots, known = _slots(request.events), TOLD
             else:
+                if is_faint := not spots and bool(text) and not self._lasts(text):
+                    spots = find_spots(onsets[0], at_least=_FAINTLY)  # something was asked for that happens at once
                 found = [spot.slot for spot in away_from_cuts(spots, request.picture.cuts_s)]
                 slots = self._wanted(found, vectors[0], text, negative)
-                known = SEEN if slots == found else TOLD
+                known = SEEN if slots == found and not is_faint else TOLD
             events, shown = event_slots(slots, n_tokens, known=known), ~edited_tokens(spots, slots, n_tokens)
         elif request.prompt.role is Role.AMB:
             # A background belongs to the place, not to single events: it sees the window as a whole.
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         # Effects were trained to leave out what is forbidden; a background is led away from it.
         heeds = bool(negative) and request.prompt.role is Role.FX
-        by_text = request.sampling.number("guidance-text", default=scale, largest=50)
+        timbre = None if before is None else self._timbres.of(before)
+        if timbre is None:
+            judged = self._ear.knows(replace(request.prompt, text=text))  # of effects and backgrounds
+            whole = vectors[0].mean(0)
+            wanted = Asked(text, negative, embeddings, heeds, whole, _ROLES.index(request.prompt.role), judged)
+            timbre = self._timbres.draw(wanted, generator)
+        usual = voice.by_text if request.sampling.guidance is None else scale
+        by_text = request.sampling.number("guidance-text", default=usual, largest=50)
         is_apart = by_text != scale and (bool(text) or heeds)
 
         def asked(branches: Sequence[_Branch]) -> Conditions:
@@ -260,6 +273,8 @@ class SmallEngine:
                 events=torch.cat([events * branch.sees for branch in branches]).to(self._device),
                 negative=embeddings[1:].expand(len(branches), -1),
                 avoid=torch.tensor([heeds and branch.reads for branch in branches], device=self._device),
+                timbre=timbre.expand(len(branches), -1),
+                known=torch.tensor([branch.reads for branch in branches], device=self._device),
             )
 
         def velocities(x: Tensor, t: float, conditions: Conditions) -> Tensor:
@@ -329,18 +344,22 @@ class SmallEngine:
         fits[(levels - usual).abs().cpu() > _ODD_DB] = -torch.inf
         return int(fits.argmax())
 
+    def _lasts(self, text: str) -> bool:
+        """Whether a text names something that lasts, among other things."""
+        named = self._reach.kinds(text, names=self._kinds).argmax(1)
+        return any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in named)
+
     def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
         """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
         if not slots or not (text or negative):
             return slots
         asked, forbidden = (self._reach.kinds(words, names=self._kinds) for words in (text, negative))
-        # What lasts has no events: a prompt that names it says nothing of those that are seen.
-        lasts = any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in asked.argmax(1))
         out = left_out(
             self._encoder.kinds(vectors[[slot // EVENT_SLOTS for slot in slots]]).cpu(),
             asked=asked,
             forbidden=forbidden,
-            is_all=len(asked) == len(phrases(text)) and not lasts,
+            # What lasts has no events: a prompt that names it says nothing of those that are seen.
+            is_all=len(asked) == len(phrases(text)) and not self._lasts(text),
         )
         return [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
 

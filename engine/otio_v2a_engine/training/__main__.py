@@ -15,13 +15,15 @@ import torch
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.flow import FlowConfig
+from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training import flow as flow_training
+from otio_v2a_engine.training import prior as prior_training
 from otio_v2a_engine.training import vocoder as vocoder_training
-from otio_v2a_engine.training.examples import Drawing, load_codec
+from otio_v2a_engine.training.examples import Drawing, load_codec, load_timbre_space
 from otio_v2a_engine.weights import FOLDER
 
 __all__ = ["main"]
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=7)
     trained = {
         "vocoder": "train the vocoder",
+        "prior": "train the prior of timbres, with the encoder of the flow's checkpoint",
         "encoder": "train the picture encoder alone, in the checkpoint of the flow",
         "flow": "train encoder and flow",
     }
@@ -53,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words)
         command.add_argument("--steps", type=int, default=6000, help="steps in all, for the learning rate")
         command.add_argument("--minutes", type=float, default=60.0, help="stop after this long; run again to go on")
-        command.add_argument("--seed", type=int, default=1 if name == "vocoder" else 3)
+        command.add_argument("--seed", type=int, default={"vocoder": 1, "prior": 27}.get(name, 3))
     for name in ("encoder", "flow"):
         commands.choices[name].add_argument("--tokens", type=int, default=2400, help="tokens a step")
         commands.choices[name].add_argument("--restart", type=int, default=0, help="step at which this phase began")
@@ -99,8 +102,12 @@ def _export(args: argparse.Namespace) -> None:
     config = FlowConfig(**run["model"])
     small, vocoder = flow_training.Small(config), Vocoder()
     flow_steps = checkpoint.load(args.runs / "flow", models={"average": small})
+    prior = TimbrePrior(PriorConfig(**json.loads((args.runs / "prior" / "run.json").read_text())["model"]))
+    prior_steps = checkpoint.load(args.runs / "prior", models={"average": prior})
     vocoder_steps = checkpoint.load(args.runs / "vocoder", models={"average": vocoder})
-    codec = load_codec(args.runs / "flow", shards.paths(args.runs / "shards"))
+    found_shards = shards.paths(args.runs / "shards")
+    codec = load_codec(args.runs / "flow", found_shards)
+    space = load_timbre_space(args.runs / "flow", found_shards)
     n_shards, n_sights = (len(found(args.runs / "shards")) for found in (shards.paths, shards.sight_paths))
     program = "python -m otio_v2a_engine.training --runs RUNS"
     note = {
@@ -108,6 +115,7 @@ def _export(args: argparse.Namespace) -> None:
         "credits": "ATTRIBUTION.md",
         "config": {
             "flow": asdict(config),
+            "prior": asdict(prior.config),
             "kinds": list(EFFECT_NAMES),
             "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6},
         },
@@ -118,9 +126,11 @@ def _export(args: argparse.Namespace) -> None:
                 f"{program} --sounds SOUNDS vocoder --steps {vocoder_steps} --seed 1",
                 f"{program} flow --steps {run['steps']} --tokens {run['drawing']['tokens']} "
                 f"--layers {config.layers} --seed {run['seed']}",
+                f"{program} prior --steps {prior_steps}",
             ],
             "seeds": {"scenes": 7, "vocoder": 1, "flow": run["seed"]},
             "flow_steps": flow_steps,
+            "prior_steps": prior_steps,
             "vocoder_steps": vocoder_steps,
             "scenes": shards.SCENES_PER_SHARD * n_shards,
             "sights": shards.SCENES_PER_SHARD * n_sights,
@@ -128,7 +138,7 @@ def _export(args: argparse.Namespace) -> None:
         "history": json.loads(history.read_text()) if (history := args.runs / "history.json").exists() else [],
         "figures": json.loads(args.figures.read_text()) if args.figures else {},
     }
-    export(small, vocoder, codec, name="small", folder=args.to, note=note)
+    export(small, prior, vocoder, codec, space, name="small", folder=args.to, note=note)
     if args.sounds:
         (args.to / "ATTRIBUTION.md").write_text(attribution(Bank(args.sounds)), encoding="utf-8")
 
@@ -149,9 +159,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number in range(args.first, args.first + args.count):
             shards.make_sights(args.runs / "shards", number=number, seed=args.seed, bank=bank)
     elif args.command == "vocoder":
-        run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
+        vocoder_run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
         bank = bank.without_held_out()
-        vocoder_training.train(run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes)
+        vocoder_training.train(
+            vocoder_run, folder=args.runs / "vocoder", bank=bank, device=args.device, minutes=args.minutes
+        )
     elif args.command in ("encoder", "flow"):
         drawing = Drawing(tokens=args.tokens)
         if args.command == "flow":
@@ -174,6 +186,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             device=args.device,
             minutes=args.minutes,
             only_encoder=args.command == "encoder",
+        )
+    elif args.command == "prior":
+        run = json.loads((args.runs / "flow" / "run.json").read_text())
+        small = flow_training.Small(FlowConfig(**run["model"]))
+        checkpoint.load(args.runs / "flow", models={"average": small})
+        prior_training.train(
+            prior_training.PriorRun(steps=args.steps, seed=args.seed),
+            small=small,
+            folder=args.runs / "prior",
+            flow_folder=args.runs / "flow",
+            shard_folder=args.runs / "shards",
+            device=args.device,
+            minutes=args.minutes,
         )
     elif args.command == "export":
         _export(args)

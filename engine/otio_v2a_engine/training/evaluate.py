@@ -32,7 +32,7 @@ from otio_v2a_engine.training.measures import (
     spectrum_error_db,
 )
 from otio_v2a_engine.training.measures_dialogue import dialogue, voices
-from otio_v2a_engine.training.onsets import Score, chance, f1, find_onsets, match
+from otio_v2a_engine.training.onsets import Score, chance, f1, find_onsets, match, pre_echo_db
 from otio_v2a_engine.training.shards import HELD_OUT_SEED, held_out_scenes
 from otio_v2a_engine.weights import read_weights
 
@@ -67,6 +67,7 @@ def _timing(found: Sequence[Sequence[float]], true: Sequence[Sequence[float]], s
 def _scenes(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, Any]:
     seen, blind, ceiling, true = [], [], [], []
     levels, errors_db, silent = [], [], []
+    before_db: list[tuple[float, float]] = []
     seconds = len(scenes[0].stems[Role.FX]) / SAMPLE_RATE
     for number, scene in enumerate(scenes):
         request = request_for(folder / "scene.mp4", scene, PromptSpec(text=scene.captions[Role.FX]), number)
@@ -78,6 +79,9 @@ def _scenes(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[
             seen.append(find_onsets(made).tolist())
             blind.append(find_onsets(withheld).tolist())
             ceiling.append(find_onsets(wanted).tolist())
+            begins = [event.sample for event in scene.events]
+            coded = engine.rebuild(log_mel(wanted[: len(wanted) // SAMPLES_PER_TOKEN * SAMPLES_PER_TOKEN]), coded=True)
+            before_db.append((pre_echo_db(wanted, begins), pre_echo_db(coded, begins)))
         if np.abs(wanted).max() > 0:
             levels.append(level_db(made) - level_db(wanted))
             errors_db.append(spectrum_error_db(made, wanted))
@@ -92,6 +96,7 @@ def _scenes(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[
         "picture_withheld": _timing(blind, true, seconds),
         "picture_withheld_against_audible": _timing(blind, ceiling, seconds),
         "detector_on_true_stem": _timing(ceiling, true, seconds),
+        "pre_echo_db": dict(zip(("true", "coded"), np.nanmedian(before_db, axis=0).round(1).tolist(), strict=True)),
         "level_error_db": {"median": round(float(np.median(levels)), 1), "spread": round(float(np.std(levels)), 1)},
         "mean_spectrum_error_db": round(float(np.mean(errors_db)), 1),
         "level_of_silent_scenes_dbfs": [round(level, 1) for level in silent],
@@ -226,7 +231,7 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
     Args:
         weights: folder of `small.safetensors` and `small.json`.
         sounds: recordings; without them everything is synthesised and nothing is rebuilt.
-        n_scenes: scenes for timing; a third of them for stems and edited events.
+        n_scenes: scenes for timing and leakage; a third of them for other stems and edited events.
         each: renders of each kind, and scenes of each forbidden pair.
         footage: real footage with its own sound.
     """
@@ -239,7 +244,7 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
         figures: dict[str, Any] = {"fx": _scenes(engine, scenes, folder)}
         figures["told_events"] = _told(engine, some, folder)
         figures["amb"] = _ambiences(engine, some, folder)
-        figures["leakage"] = leakage(engine, some, folder)
+        figures["leakage"] = leakage(engine, scenes, folder)
         figures["dialogue"] = dialogue(engine, bank=bank, n_scenes=len(some), folder=folder)
         figures["voices"] = voices(engine, bank=bank, each=2 * each, folder=folder)
         figures["kinds"] = kinds(engine, bank=bank, each=each, folder=folder)

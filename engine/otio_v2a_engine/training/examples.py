@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.codec import PcaCodec, fit_pca
+from otio_v2a_engine.models.timbre import TIMBRE, TimbreSpace, describe, fit_timbre
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training.pictures import disguised, kinds_of, onset_slots, softened
 
-__all__ = ["ROLES", "Drawing", "Examples", "load_codec"]
+__all__ = ["ROLES", "Drawing", "Examples", "load_codec", "load_timbre_space"]
 
 ROLES = (Role.FX, Role.AMB, Role.DX)
 _log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Drawing:
         shares: odds of each of `ROLES`; of those that the shards have.
         told_share: share of the FX that are told the events that sound.
         seen_share: share that are told those that the encoder sees, as rendering does.
+        noise: middle of the times, as a logit: below 0 most are nearer to noise, where it is decided what sounds.
     """
 
     tokens: int = 3200
@@ -43,6 +46,7 @@ class Drawing:
     shares: tuple[float, ...] = (0.62, 0.13, 0.25)
     told_share: float = 0.25
     seen_share: float = 0.4
+    noise: float = -0.5
 
 
 def load_codec(folder: Path, shard_paths: list[Path]) -> PcaCodec:
@@ -55,6 +59,17 @@ def load_codec(folder: Path, shard_paths: list[Path]) -> PcaCodec:
     return PcaCodec(**load_file(path))
 
 
+def load_timbre_space(folder: Path, shard_paths: list[Path]) -> TimbreSpace:
+    """The space of timbres of a run: read from `folder`, or fitted on the first and last shards and written there."""
+    path = folder / "timbre.safetensors"
+    if not path.exists():
+        chosen = sorted({*shard_paths[:4], *shard_paths[-3:]})
+        mels = (mel for shard in map(shards.read_shard, chosen) for role in ROLES for mel in shard.mel.get(role, ()))
+        said = [row for mel in mels if (row := describe(mel.float().numpy())) is not None]
+        save_file(fit_timbre(torch.from_numpy(np.stack(said))).tensors(), path)
+    return TimbreSpace(**load_file(path))
+
+
 @dataclass(frozen=True)
 class _Ask:
     """What one example asks for, and what it should get.
@@ -64,12 +79,14 @@ class _Ask:
         text: of the prompt; "" for none.
         negative: of the negative prompt; "" for none.
         events: `(200, 4)`, where that sound begins.
+        timbre: `(65,)` of that sound; NaN of silence.
     """
 
     latents: Tensor
     text: str
     negative: str
     events: Tensor
+    timbre: Tensor
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,27 @@ class _Part:
     caption: str
     others: str
     events: Tensor
+    timbre: Tensor
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What some examples ask for, `(N,)` each.
+
+    Attributes:
+        roles: indices of `ROLES`.
+        scenes: indices.
+        sees, reads: whether the picture is seen, the text read.
+        given: whether anything at all is said; where it is not, neither is.
+        asks: of each.
+    """
+
+    roles: npt.NDArray[np.int64]
+    scenes: npt.NDArray[np.int64]
+    sees: npt.NDArray[np.bool_]
+    reads: npt.NDArray[np.bool_]
+    given: npt.NDArray[np.bool_]
+    asks: list[_Ask]
 
 
 class Examples:
@@ -88,8 +126,10 @@ class Examples:
     def __init__(self, folder: Path, run_folder: Path) -> None:
         self.folder = folder
         self.codec = load_codec(run_folder, shards.paths(folder))
+        self.space = load_timbre_space(run_folder, shards.paths(folder))
         self.latents: dict[Role, dict[int, Tensor]] = {role: {} for role in ROLES}
         self.texts: dict[Role, dict[int, str]] = {role: {} for role in ROLES}
+        self.timbres: dict[Role, dict[int, Tensor]] = {role: {} for role in ROLES}
         self.maps: list[Tensor] = []
         self.cuts: list[Tensor] = []
         self.events: list[Tensor] = []
@@ -119,14 +159,16 @@ class Examples:
                 coded = self.codec.encode(torch.stack([act.mel for act in acts]).float()).half()
                 words = [act.caption for act in acts]
                 onsets = [onset_slots(act.onsets_s).float() for act in acts]
+                timbres = [self._timbre(act.mel) for act in acts]
                 self.parts[len(self) + index] = [
-                    _Part(latents, words[i], " and ".join(words[:i] + words[i + 1 :]), onsets[i])
+                    _Part(latents, words[i], " and ".join(words[:i] + words[i + 1 :]), onsets[i], timbres[i])
                     for i, latents in enumerate(coded)
                 ]
             texts = {text for parts in self.parts.values() for part in parts for text in (part.caption, part.others)}
             for role, mel in ((role, shard.mel[role]) for role in ROLES if role in shard.mel):
                 self.latents[role] |= dict(enumerate(self.codec.encode(mel.float()).half(), len(self)))
                 self.texts[role] |= dict(enumerate(shard.captions[role], len(self)))
+                self.timbres[role] |= dict(enumerate(map(self._timbre, mel), len(self)))
                 texts.update(shard.captions[role])
             for text in sorted(texts - self.embeddings.keys()):
                 self.embeddings[text] = encoder.embed([text])[0]
@@ -141,6 +183,11 @@ class Examples:
             self._known += 1
         _log.info("%d scenes, %d captions", len(self), len(self.embeddings))
 
+    def _timbre(self, mel: Tensor) -> Tensor:
+        """`(65,)` of a log-mel `(800, 96)`; NaN of silence."""
+        said = describe(mel.float().numpy())
+        return torch.full((TIMBRE,), torch.nan) if said is None else self.space.encode(torch.from_numpy(said))
+
     def _stranger(self, rng: np.random.Generator, scene: int) -> str:
         """The caption of a scene in which nothing of this one happens; "" if none is found soon."""
         for other in rng.integers(0, len(self), 4):
@@ -148,11 +195,20 @@ class Examples:
                 return self.texts[Role.FX][int(other)]
         return ""
 
+    def _everything(self, scene: int, role: Role) -> _Ask:
+        """All that a stem of a scene holds, by its caption."""
+        timbre = self.timbres[role][scene]
+        return _Ask(self.latents[role][scene], self.texts[role][scene], "", self.events[scene], timbre)
+
+    def _silent(self, ask: _Ask) -> _Ask:
+        """The same, but nothing sounds."""
+        return replace(ask, latents=self.silence, timbre=torch.full((TIMBRE,), torch.nan))
+
     def _ask(self, rng: np.random.Generator, scene: int, role: Role, *, reads: bool) -> _Ask:
         """What to ask of a scene. `reads` says whether the prompt will be read."""
-        everything = _Ask(self.latents[role][scene], self.texts[role][scene], "", self.events[scene])
+        everything = self._everything(scene, role)
         if role is Role.DX and not reads and not self.talking[scene]:
-            return replace(everything, latents=self.silence)  # nobody asks for a voice, and none is seen
+            return self._silent(everything)  # nobody asks for a voice, and none is seen
         if role is not Role.FX:
             return everything
         choice = rng.random()
@@ -164,18 +220,16 @@ class Examples:
                 negative = ""  # what is not asked for stays silent
             elif choice > 0.52:
                 prompt = everything.text  # what is forbidden stays silent although it is asked for
-            return _Ask(part.latents, prompt, negative, part.events)
+            return _Ask(part.latents, prompt, negative, part.events, part.timbre)
         if choice > 0.85:
             return replace(everything, negative=self._stranger(rng, scene))
         if parts is None and choice < 0.03 and not reads and self.kinds[scene]:
-            return _Ask(self.silence, "", everything.text, torch.zeros_like(everything.events))
+            silent = self._silent(everything)
+            return replace(silent, text="", negative=everything.text, events=torch.zeros_like(everything.events))
         return everything
 
-    def batch(self, drawing: Drawing, *, seed: int, step: int) -> dict[str, Tensor]:
-        """The batch of one step: a pure function of seed and step, and of the shards there are."""
-        rng = checkpoint.rng_for(seed, step)
-        n_tokens = int(rng.choice(drawing.windows))
-        size = max(1, drawing.tokens // n_tokens)
+    def _draw(self, rng: np.random.Generator, drawing: Drawing, size: int) -> _Drawn:
+        """What `size` examples ask for, and whether their picture is seen and their text read."""
         odds = np.array([share * bool(self.texts[role]) for share, role in zip(drawing.shares, ROLES, strict=True)])
         roles = rng.choice(len(ROLES), size, p=odds / odds.sum())
         scenes = np.empty(size, np.int64)
@@ -191,12 +245,44 @@ class Examples:
         reads = (drop >= 0.30) | ((drop >= 0.09) & ~sees)
         asks = [
             self._ask(rng, scene, ROLES[role], reads=bool(read)) if drop_ >= 0.09
-            else _Ask(self.latents[ROLES[role]][scene], "", "", self.events[scene])
+            else replace(self._everything(scene, ROLES[role]), text="")
             for scene, role, read, drop_ in zip(scenes.tolist(), roles, reads, drop, strict=True)
         ]  # fmt: skip
+        return _Drawn(roles, scenes, sees, reads, drop >= 0.09, asks)
+
+    def asked(self, drawing: Drawing, size: int, *, seed: int, step: int) -> dict[str, Tensor]:
+        """What the prior of timbres learns from: what `size` examples ask for, without sound; see `batch`.
+
+        `scene` says of which the picture is.
+        """
+        drawn = self._draw(checkpoint.rng_for(seed, step), drawing, size)
+        return self._prompts(drawn) | {"see": torch.from_numpy(drawn.sees), "scene": torch.from_numpy(drawn.scenes)}
+
+    def _prompts(self, drawn: _Drawn) -> dict[str, Tensor]:
+        timbres = torch.stack([ask.timbre for ask in drawn.asks])
+        return {
+            "text": torch.stack([self.embeddings[ask.text] for ask in drawn.asks]),
+            "negative": torch.stack([self.embeddings[ask.negative] for ask in drawn.asks]),
+            "avoid": torch.tensor([bool(ask.negative) for ask in drawn.asks]),
+            "read": torch.from_numpy(drawn.reads),
+            "role": torch.from_numpy(drawn.roles),
+            "timbre": timbres.nan_to_num(),
+            "sounds": ~timbres[:, 0].isnan(),
+        }
+
+    def batch(self, drawing: Drawing, *, seed: int, step: int) -> dict[str, Tensor]:
+        """The batch of one step: a pure function of seed and step, and of the shards there are."""
+        rng = checkpoint.rng_for(seed, step)
+        n_tokens = int(rng.choice(drawing.windows))
+        size = max(1, drawing.tokens // n_tokens)
+        drawn = self._draw(rng, drawing, size)
+        roles, scenes, sees, asks = drawn.roles, drawn.scenes, drawn.sees, drawn.asks
         cut = [self._window(rng, ask.events, n_tokens) for ask in asks]
+        prompts = self._prompts(drawn)
+        # Guidance compares with what neither reads nor knows a timbre: where no text is read, half do not know it.
+        known = drawn.given & (rng.random(size) < np.where(drawn.reads, 0.75, 0.5)) & prompts["sounds"].numpy()
         knows = rng.random(size)
-        told = (roles == 0) & (drop >= 0.09) & (knows < drawing.told_share)
+        told = (roles == 0) & drawn.given & (knows < drawing.told_share)
         seen = (roles == 0) & sees & ~told & (knows < drawing.told_share + drawing.seen_share)
         # Some that are told their events see another scene's picture: what is told overrules what is seen.
         shown = np.where(told & (rng.random(size) < 0.3), rng.integers(0, len(self), size), scenes)
@@ -211,7 +297,7 @@ class Examples:
         events = torch.stack([ask.events[c] for ask, c in zip(asks, cut, strict=True)])
         is_told = torch.from_numpy(told).float()[:, None, None]
         onsets = softened(torch.stack([self.events[i] for i in scenes]))
-        return {
+        return prompts | {
             "maps": maps,
             "cuts": cuts,
             "events": torch.cat([events * is_told, is_told.expand(-1, n_tokens, 1)], dim=2),
@@ -221,13 +307,9 @@ class Examples:
             "onsets": torch.stack([row[c] for row, c in zip(onsets, cut, strict=True)]),
             "kinds": torch.stack([self.kinds_at[i][c] for i, c in zip(scenes, cut, strict=True)]).long(),
             "levels": torch.stack([self.levels[i][c] for i, c in zip(scenes, cut, strict=True)]),
-            "text": torch.stack([self.embeddings[ask.text] for ask in asks]),
-            "negative": torch.stack([self.embeddings[ask.negative] for ask in asks]),
-            "avoid": torch.tensor([bool(ask.negative) for ask in asks]),
-            "role": torch.from_numpy(roles),
+            "known": torch.from_numpy(known),
             "see": torch.from_numpy(see),
-            "read": torch.from_numpy(reads),
-            "t": torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.2, 1.1, size)))).float(),
+            "t": torch.from_numpy(1 / (1 + np.exp(-rng.normal(drawing.noise, 1.2, size)))).float(),
             "x0": torch.from_numpy(rng.standard_normal((size, n_tokens, len(self.codec.scale))).astype(np.float32)),
         }
 

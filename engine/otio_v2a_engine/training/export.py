@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from otio_v2a_engine.models.codec import PcaCodec
+from otio_v2a_engine.models.timbre import TimbrePrior, TimbreSpace
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training.flow import Small
@@ -20,17 +21,26 @@ __all__ = ["attribution", "export"]
 
 
 def export(
-    small: Small, vocoder: Vocoder, codec: PcaCodec, *, name: str, folder: Path, note: Mapping[str, Any]
+    small: Small,
+    prior: TimbrePrior,
+    vocoder: Vocoder,
+    codec: PcaCodec,
+    space: TimbreSpace,
+    *,
+    name: str,
+    folder: Path,
+    note: Mapping[str, Any],
 ) -> Path:
     """Write `name.safetensors` and `name.json` into `folder`; the note gets the configuration and the SHA-256.
 
-    Networks are stored in bfloat16, the codec in float32 (its components are summed over 384 numbers).
+    Networks are stored in bfloat16, the components of sound and timbre in float32 (they are summed over 384 numbers).
     """
     tensors: dict[str, Tensor] = {}
-    parts = {"encoder": small.encoder, "flow": small.flow, "vocoder": vocoder}
+    parts = {"encoder": small.encoder, "flow": small.flow, "prior": prior, "vocoder": vocoder}
     for part, model in parts.items():
         tensors |= {f"{part}/{key}": value.to(torch.bfloat16) for key, value in model.state_dict().items()}
-    tensors |= {f"codec/{key}": value for key, value in codec.tensors().items()}
+    for part, tables in {"codec": codec.tensors(), "timbre": space.tensors()}.items():
+        tensors |= {f"{part}/{key}": value for key, value in tables.items()}
     data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     text = json.dumps({"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **note}, indent=1)
     folder.mkdir(parents=True, exist_ok=True)

@@ -112,7 +112,9 @@ def _losses(model: Small, batch: dict[str, Tensor], weights: Tensor, run: FlowRu
     spots[..., -1] *= SEEN
     events = torch.where(batch["seen"][:, None, None], spots, batch["events"])
     conditions = Conditions(
-        vectors, batch["text"], batch["role"], batch["see"], batch["read"], events, batch["negative"], batch["avoid"]
+        vectors,
+        events=events,
+        **{name: batch[name] for name in ("text", "role", "see", "read", "negative", "avoid", "timbre", "known")},
     )
     velocity = model.flow(x, batch["t"], conditions).float()
     each = ((velocity - (batch["x1"] - batch["x0"])) ** 2 * weights).mean((1, 2))
