@@ -18,6 +18,7 @@ from torch import Tensor
 from otio_v2a_engine.bleed_note import Bleed
 from otio_v2a_engine.conditioning import SentenceEncoder
 from otio_v2a_engine.contract import PromptSpec, Role, WeightsError
+from otio_v2a_engine.ear import SHORTEST_S, audible
 from otio_v2a_engine.models.bleed import HEARD, RATE, WINDOW, BleedNetwork, pictures
 from otio_v2a_engine.reach import FAR, Reach, phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS
@@ -28,9 +29,6 @@ __all__ = ["ALSO", "BleedDetector", "split"]
 Samples = npt.NDArray[np.float32]
 
 _MOST = 400  # windows of a sound: all of ten minutes
-_SHORTEST_S = 0.25
-_SILENT = 1e-3  # peak: -60 dBFS
-_FAINT = 0.03  # of the loudest window: fainter ones are not listened to
 _BATCH = 32
 
 _OWN_ROLE = {"speech": Role.DX, "music": Role.MUS}
@@ -167,7 +165,7 @@ _WORDS = {
 
 def split(sound: Samples, sample_rate: int) -> list[Samples]:
     """Windows of 3 s at 16 kHz, every 1.5 s, the last ending with the sound, without those that are next to silent."""
-    if len(sound) < _SHORTEST_S * sample_rate:
+    if len(sound) < SHORTEST_S * sample_rate:
         return []
     sound = np.nan_to_num(sound)
     if sample_rate != RATE:
@@ -177,7 +175,4 @@ def split(sound: Samples, sample_rate: int) -> list[Samples]:
     sound = np.pad(sound, (0, max(0, WINDOW - len(sound))))
     count = min(_MOST, 1 + -(-(len(sound) - WINDOW) // (WINDOW // 2)))
     starts = np.linspace(0, len(sound) - WINDOW, count).round().astype(int)
-    parts = [sound[start : start + WINDOW] for start in starts]
-    peaks = [float(np.abs(part).max(initial=0.0)) for part in parts]
-    least = max(_SILENT, _FAINT * max(peaks))
-    return [part for part, peak in zip(parts, peaks, strict=True) if peak >= least]
+    return audible([sound[start : start + WINDOW] for start in starts])

@@ -6,6 +6,7 @@
 Where it cannot tell it says nothing: of silence, of no prompt, and of words far from all that it has learned.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,10 @@ from otio_v2a_engine.models.mel import SAMPLE_RATE
 from otio_v2a_engine.reach import FAR, Reach, phrases
 from otio_v2a_engine.weights import FOLDER, read_weights
 
-__all__ = ["Ear", "read_mono"]
+__all__ = ["SHORTEST_S", "Ear", "audible", "read_mono"]
 
 _WINDOW_S, _MOST = 8, 16
-_SHORTEST_S, _LONGEST_S = 0.25, 600
+SHORTEST_S, _LONGEST_S = 0.25, 600
 _SILENT = 1e-3  # peak: -60 dBFS
 _FAINT = 0.03  # of the loudest window: fainter ones are not listened to
 
@@ -125,7 +126,11 @@ def _windows(sound: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
     count = -(-len(sound) // size)
     starts = np.linspace(0, max(0, len(sound) - size), max(1, min(count, _MOST))).round().astype(int)
     parts = [sound[start : start + size] for start in starts]
+    return [] if len(sound) < SHORTEST_S * SAMPLE_RATE else audible(parts)
+
+
+def audible(parts: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+    """Those of the parts of a sound, one at least, that are not next to silent."""
     peaks = [float(np.abs(part).max(initial=0.0)) for part in parts]
     least = max(_SILENT, _FAINT * max(peaks))
-    short = len(sound) < _SHORTEST_S * SAMPLE_RATE
-    return [] if short else [part for part, peak in zip(parts, peaks, strict=True) if peak >= least]
+    return [part for part, peak in zip(parts, peaks, strict=True) if peak >= least]

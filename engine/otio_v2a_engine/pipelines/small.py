@@ -239,7 +239,7 @@ class SmallEngine:
             if request.events is not None:
                 slots, known = _slots(request.events), TOLD
             else:
-                if is_faint := not spots and bool(text) and not self._lasts(text):
+                if is_faint := not spots and bool(text) and not self._lasts(self._reach.kinds(text, names=self._kinds)):
                     spots = find_spots(onsets[0], at_least=_FAINTLY)  # something was asked for that happens at once
                 found = [spot.slot for spot in away_from_cuts(spots, request.picture.cuts_s)]
                 slots = self._wanted(found, vectors[0], text, negative)
@@ -250,9 +250,9 @@ class SmallEngine:
             vectors = vectors.mean(1, keepdim=True).expand_as(vectors)
         # Effects were trained to leave out what is forbidden; a background is led away from it.
         heeds = bool(negative) and request.prompt.role is Role.FX
+        judged = self._ear.knows(replace(request.prompt, text=text))  # of effects and backgrounds
         timbre = None if before is None else self._timbres.of(before)
         if timbre is None:
-            judged = self._ear.knows(replace(request.prompt, text=text))  # of effects and backgrounds
             whole = vectors[0].mean(0)
             wanted = Asked(text, negative, embeddings, heeds, whole, _ROLES.index(request.prompt.role), judged)
             timbre = self._timbres.draw(wanted, generator)
@@ -303,7 +303,7 @@ class SmallEngine:
             wanted = no_text + by_text / max(scale, 1e-3) * (whole - no_text)
             return guided(wanted, nothing)
 
-        n_drafts = self._n_drafts(request, text)
+        n_drafts = self._n_drafts(request, judged=judged)
         x = torch.randn(n_drafts, n_tokens, self._latent, generator=generator).to(self._device)
         times = sampling.schedule(request.sampling.steps or self.info.default_steps)
         begun = round(_DRAFTED * (len(times) - 1)) if n_drafts > 1 else 0
@@ -327,11 +327,11 @@ class SmallEngine:
         mel = log_mel(np.pad(before, SAMPLES_PER_TOKEN, mode="reflect"))[FRAMES_PER_TOKEN:]
         return self._codec.encode(torch.from_numpy(mel[: n_tokens * FRAMES_PER_TOKEN])[None].to(self._device))
 
-    def _n_drafts(self, request: RenderRequest, text: str) -> int:
-        """How many sounds are begun for a request and the text of its prompt, of which one is finished."""
+    @staticmethod
+    def _n_drafts(request: RenderRequest, *, judged: bool) -> int:
+        """How many sounds are begun for a request, of which one is finished; one where the ear cannot judge them."""
         asked = int(request.sampling.number("drafts", default=_DRAFTS, largest=_MOST_DRAFTS))
-        is_known = self._ear.knows(replace(request.prompt, text=text))  # of effects and backgrounds
-        return max(1, asked) if is_known else 1
+        return max(1, asked) if judged else 1
 
     def _best(self, mels: Tensor, text: str, role: Role) -> int:
         """Which of several log-mels `(K, F, 96)` fits a text best, but for those far louder or fainter than most.
@@ -344,10 +344,9 @@ class SmallEngine:
         fits[(levels - usual).abs().cpu() > _ODD_DB] = -torch.inf
         return int(fits.argmax())
 
-    def _lasts(self, text: str) -> bool:
-        """Whether a text names something that lasts, among other things."""
-        named = self._reach.kinds(text, names=self._kinds).argmax(1)
-        return any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in named)
+    def _lasts(self, named: Tensor) -> bool:
+        """Whether one of the phrases `(phrases, kinds)` names something that lasts."""
+        return any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in named.argmax(1))
 
     def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
         """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
@@ -359,7 +358,7 @@ class SmallEngine:
             asked=asked,
             forbidden=forbidden,
             # What lasts has no events: a prompt that names it says nothing of those that are seen.
-            is_all=len(asked) == len(phrases(text)) and not self._lasts(text),
+            is_all=len(asked) == len(phrases(text)) and not self._lasts(asked),
         )
         return [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
 
