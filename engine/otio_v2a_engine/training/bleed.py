@@ -6,8 +6,6 @@ Everything is drawn from the simulator and the recordings that the engine `small
 `Bank.held_out` are never drawn, and other seeds are measured.
 """
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -33,6 +31,7 @@ from otio_v2a_engine.simulate.sounds import available
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECT_NAMES, MUSIC, VOICES
 from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.ear import draw_one
+from otio_v2a_engine.training.packing import write_weights
 
 __all__ = ["UNSURE", "BleedRun", "Stems", "draw_stems", "mixed", "network_of", "train", "windows"]
 
@@ -312,12 +311,8 @@ def train(run: BleedRun, *, folder: Path, bank: Bank, to: Path) -> dict[str, Any
     network.load_state_dict(learned)
     calibration, figures = measure(network, bank=bank)
     tensors = {f"network/{key}": value for key, value in learned.items()} | {"calibration": calibration}
-    content = save({key: value.half().contiguous() for key, value in tensors.items()})
     sounds = "" if bank.root is None else " --sounds SOUNDS"
     note: dict[str, Any] = {
-        "name": "bleed",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
         "licence": "Apache-2.0",
         "credits": "ATTRIBUTION.md (the same recordings as the engine small)",
         "training": {
@@ -330,10 +325,4 @@ def train(run: BleedRun, *, folder: Path, bank: Bank, to: Path) -> dict[str, Any
         },
         "figures": figures,
     }
-    to.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(note, indent=1) + "\n"
-    for suffix, written in ((".safetensors", content), (".json", text.encode())):
-        partial = to / f"bleed{suffix}.partial"
-        partial.write_bytes(written)
-        os.replace(partial, to / f"bleed{suffix}")
-    return note
+    return write_weights("bleed", {key: value.half() for key, value in tensors.items()}, note=note, folder=to)

@@ -6,8 +6,6 @@ The ear hears stems, recordings, ambiences, mixes of two, in rooms, dull, throug
 what it says of other sounds follows from where sentences lie. Recordings of `Bank.held_out` are never drawn.
 """
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -18,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,6 +29,7 @@ from otio_v2a_engine.simulate.scene import sound_of
 from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECT_NAMES, KINDS
 from otio_v2a_engine.training import checkpoint
+from otio_v2a_engine.training.packing import write_weights
 
 __all__ = ["Drawn", "EarRun", "Example", "draw", "draw_one", "ear_of", "train"]
 
@@ -256,12 +254,8 @@ def train(run: EarRun, *, folder: Path, bank: Bank, to: Path) -> dict[str, Any]:
     usual = usual.half().float()
     calibration, figures = measure(network, usual, bank=bank, encoder=encoder, folder=folder)
     tensors = {f"network/{key}": value for key, value in network.state_dict().items()} | {"usual": usual}
-    data = save({key: value.half().contiguous() for key, value in tensors.items()})
     sounds = "" if bank.root is None else " --sounds SOUNDS"
     note: dict[str, Any] = {
-        "name": "ear",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
         "licence": "Apache-2.0",
         "credits": "ATTRIBUTION.md (the same recordings as the engine small)",
         "config": {"hidden": run.hidden},
@@ -277,10 +271,4 @@ def train(run: EarRun, *, folder: Path, bank: Bank, to: Path) -> dict[str, Any]:
         },
         "figures": figures,
     }
-    to.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(note, indent=1) + "\n"
-    for suffix, content in ((".safetensors", data), (".json", text.encode())):
-        partial = to / f"ear{suffix}.partial"
-        partial.write_bytes(content)
-        os.replace(partial, to / f"ear{suffix}")
-    return note
+    return write_weights("ear", {key: value.half() for key, value in tensors.items()}, note=note, folder=to)

@@ -1,14 +1,10 @@
 """Puts trained models into the file that ships: one safetensors in bfloat16, and its note."""
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from otio_v2a_engine.models.codec import PcaCodec
@@ -16,6 +12,7 @@ from otio_v2a_engine.models.timbre import TimbrePrior, TimbreSpace
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training.flow import Small
+from otio_v2a_engine.training.packing import write_weights
 
 __all__ = ["attribution", "export"]
 
@@ -41,13 +38,7 @@ def export(
         tensors |= {f"{part}/{key}": value.to(torch.bfloat16) for key, value in model.state_dict().items()}
     for part, tables in {"codec": codec.tensors(), "timbre": space.tensors()}.items():
         tensors |= {f"{part}/{key}": value for key, value in tables.items()}
-    data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
-    text = json.dumps({"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **note}, indent=1)
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix, content in ((".safetensors", data), (".json", text.encode() + b"\n")):
-        partial = folder / f"{name}{suffix}.partial"
-        partial.write_bytes(content)
-        os.replace(partial, folder / f"{name}{suffix}")
+    write_weights(name, tensors, note=note, folder=folder)
     return folder / f"{name}.safetensors"
 
 
