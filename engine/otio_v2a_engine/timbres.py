@@ -13,8 +13,7 @@ from torch import Tensor
 from otio_v2a_engine import sampling
 from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.mel import log_mel
-from otio_v2a_engine.models.timbre import TIMBRE, PriorConfig, TimbrePrior, TimbreSpace, describe
-from otio_v2a_engine.weights import Weights
+from otio_v2a_engine.models.timbre import TIMBRE, TimbrePrior, TimbreSpace, describe
 
 __all__ = ["Asked", "Timbres"]
 
@@ -45,19 +44,18 @@ class Asked:
 
 
 class Timbres:
-    """The prior that ships, and the ear that chooses.
+    """The prior, and the ear that chooses.
 
     Args:
-        weights: of the engine.
+        prior: ready to draw, on the device.
+        space: on the CPU, where the ear is.
         ear: shared with the engine.
         device: of the prior.
     """
 
-    def __init__(self, weights: Weights, *, ear: Ear, device: torch.device) -> None:
-        self._prior = TimbrePrior(PriorConfig(**weights.note["config"]["prior"]))
-        self._prior.load_state_dict(weights.part("prior"))
-        self._prior.eval().requires_grad_(False).to(device)
-        self._space = TimbreSpace(**weights.part("timbre"))
+    def __init__(self, prior: TimbrePrior, space: TimbreSpace, *, ear: Ear, device: torch.device) -> None:
+        self._prior = prior
+        self._space = space
         self._ear = ear
         self._device = device
 

@@ -15,6 +15,8 @@ __all__ = ["FOLDER", "Weights", "read_weights"]
 
 FOLDER = Path(__file__).parent / "weights"
 
+_CURE = "install otio-v2a again (its weights are Apache-2.0 and come with the package)"
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -34,14 +36,18 @@ class Weights:
         return {key[len(prefix) :]: value for key, value in self.tensors.items() if key.startswith(prefix)}
 
 
-def read_weights(name: str, *, folder: Path = FOLDER) -> Weights:
+def read_weights(name: str, *, folder: Path = FOLDER, cure: str = _CURE) -> Weights:
     """Read `name.safetensors` and `name.json`, and refuse a file that is not the one the note was written for.
+
+    Args:
+        name: of the two files.
+        folder: where they are.
+        cure: what to do about a fault, for messages.
 
     Raises:
         WeightsError: a file is missing, or its SHA-256 is not the note's.
     """
     path, note_path = folder / f"{name}.safetensors", folder / f"{name}.json"
-    cure = "install otio-v2a again (its weights are Apache-2.0 and come with the package)"
     try:
         note = json.loads(note_path.read_text(encoding="utf-8"))
         data = path.read_bytes()

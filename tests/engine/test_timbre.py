@@ -10,6 +10,7 @@ from otio_v2a_engine.models.mel import FLOOR, SAMPLE_RATE, log_mel
 from otio_v2a_engine.models.timbre import TIMBRE, PriorConfig, TimbrePrior, TimbreSpace, describe, fit_timbre
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import sound_of
+from otio_v2a_engine.small_networks import Networks
 from otio_v2a_engine.timbres import Asked, Timbres
 from otio_v2a_engine.weights import read_weights
 
@@ -29,7 +30,8 @@ def space() -> TimbreSpace:
 
 @pytest.fixture(scope="module")
 def timbres() -> Timbres:
-    return Timbres(read_weights("small"), ear=Ear(), device=torch.device("cpu"))
+    networks = Networks.of(read_weights("small"))
+    return Timbres(networks.prior, networks.timbre, ear=Ear(), device=torch.device("cpu"))
 
 
 def test_silence_has_no_timbre_and_every_sound_one_of_unit_size(space: TimbreSpace) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from otio_v2a_engine import sampling
 from otio_v2a_engine.appearance import Appearance
-from otio_v2a_engine.conditioning import SentenceEncoder, see
+from otio_v2a_engine.conditioning import ReadFrames, SentenceEncoder, see
 from otio_v2a_engine.contract import (
     Cancelled,
     EngineInfo,
@@ -29,22 +29,22 @@ from otio_v2a_engine.contract import (
     RenderRequest,
     Role,
     VisualEvent,
-    WeightsError,
 )
 from otio_v2a_engine.devices import multiplies_in_bf16
 from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.attacks import find_attacks
 from otio_v2a_engine.models.choosing import left_out
-from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN, PcaCodec
-from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions, FlowConfig, FlowModel, PictureEncoder
+from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
+from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
-from otio_v2a_engine.models.vocoder import NOISE_CHANNELS, Vocoder
+from otio_v2a_engine.models.vocoder import NOISE_CHANNELS
 from otio_v2a_engine.reach import Reach, phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
+from otio_v2a_engine.small_networks import BroughtWeights, Networks
 from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.timbres import Asked, Timbres
 from otio_v2a_engine.weights import Weights, read_weights
@@ -93,11 +93,6 @@ _VOICES = {
 }
 
 
-def _look(picture: Picture, *, n_shown: int) -> tuple[Tensor, Tensor]:
-    """Motion maps and cut flags of a window of `n_shown` tokens, made long enough for the models; see `see`."""
-    return see(picture, n_tokens=max(_SHORTEST, n_shown + _MARGIN), n_shown=n_shown)
-
-
 def _slots(events: tuple[VisualEvent, ...]) -> list[int]:
     """The 10 ms slots of known events."""
     return [round(event.time_s * SAMPLE_RATE / HOP) for event in events]
@@ -108,36 +103,40 @@ class SmallEngine:
 
     Args:
         device: "cpu", "cuda" or "mps".
-        weights: other weights than those that ship, for evaluation.
+        weights: other weights or networks than those that ship.
+        sampler: how the flow from noise to sound is followed; equal Euler steps.
+        read: what reads frames, if they are in no file.
 
     Raises:
         WeightsError: weights are missing or damaged.
     """
 
-    def __init__(self, device: str = "cpu", *, weights: Weights | None = None) -> None:
-        weights = read_weights("small") if weights is None else weights
+    def __init__(
+        self,
+        device: str = "cpu",
+        *,
+        weights: Weights | Networks | None = None,
+        sampler: sampling.Sampler | None = None,
+        read: ReadFrames | None = None,
+    ) -> None:
         self._device = torch.device(device)
-        config = FlowConfig(**weights.note["config"]["flow"])
-        self._encoder = PictureEncoder(width=config.picture, kinds=config.kinds)
-        self._flow = FlowModel(config)
-        self._vocoder = Vocoder(**weights.note["config"]["vocoder"])
-        try:
-            self._encoder.load_state_dict(weights.part("encoder"))
-            self._flow.load_state_dict(weights.part("flow"))
-            self._vocoder.load_state_dict(weights.part("vocoder"))
-            self._codec = PcaCodec(**{key: value.to(self._device) for key, value in weights.part("codec").items()})
-            self._sentences = SentenceEncoder()
-            self._reach = Reach(self._sentences)
-            self._ear = Ear(encoder=self._sentences, reach=self._reach)
-            self._timbres = Timbres(weights, ear=self._ear, device=self._device)
-        except (RuntimeError, TypeError) as error:
-            raise WeightsError(f"the weights of engine small do not fit this version: {error}") from error
-        for model in (self._encoder, self._flow, self._vocoder):
-            model.eval().requires_grad_(False).to(self._device)
+        networks = weights if isinstance(weights, Networks) else Networks.of(weights or read_weights("small"))
+        self._own = networks.to(self._device)
+        self._brought = BroughtWeights(self._device)
+        self._sentences = SentenceEncoder()
+        self._reach = Reach(self._sentences)
+        self._ear = Ear(encoder=self._sentences, reach=self._reach)
         self._appearance = Appearance(self._reach, device=self._device)
-        self._latent, self._coarse = config.latent, config.coarse
+        self._sampler = sampler or sampling.Sampler()
+        self._read = read
         self._in_bf16 = multiplies_in_bf16(self._device.type)
-        self._kinds: list[str] = weights.note["config"]["kinds"]
+        self._use(self._own)
+
+    def _use(self, networks: Networks) -> None:
+        self._networks = networks
+        self._encoder, self._flow, self._vocoder = networks.encoder, networks.flow, networks.vocoder
+        self._codec, self._kinds = networks.codec, networks.kinds
+        self._timbres = Timbres(networks.prior, networks.timbre, ear=self._ear, device=self._device)
 
     @property
     def info(self) -> EngineInfo:
@@ -178,6 +177,9 @@ class SmallEngine:
         cancelled: Callable[[], bool],
     ) -> RenderedAudio:
         self.info.check(request)
+        networks = self._brought.of(request.sampling) or self._own
+        if networks is not self._networks:
+            self._use(networks)
         for words in self._reach.warnings(request.prompt):
             warnings.warn(words, EngineWarning, stacklevel=2)
         if request.prompt.transcript.strip():
@@ -191,7 +193,7 @@ class SmallEngine:
             on_progress(Progress(done=done, total=total, stage=stage))
 
         check(0, "looking")
-        maps, cuts = _look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
+        maps, cuts = self._look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
         generator = torch.Generator().manual_seed(request.seed)
         latents = self._sample(request, maps, cuts, before, generator, lambda i: check(1 + i, "sampling"))
         check(1 + n_steps, "decoding")
@@ -203,11 +205,15 @@ class SmallEngine:
     @torch.no_grad()
     def spot(self, picture: Picture, *, duration_s: Fraction, at_least: float) -> tuple[VisualEvent, ...]:
         """Where the picture is seen to sound; see `spotting.Spotter`."""
-        maps, cuts = _look(picture, n_shown=max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN)))
-        _, onsets = self._encoder(maps.to(self._device), cuts.to(self._device))
+        maps, cuts = self._look(picture, n_shown=max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN)))
+        _, onsets = self._own.encoder(maps.to(self._device), cuts.to(self._device))
         spots = away_from_cuts(find_spots(onsets[0], at_least=at_least), picture.cuts_s)
         events = [VisualEvent(Fraction(spot.slot * HOP, SAMPLE_RATE), spot.confidence) for spot in spots]
         return tuple(event for event in events if event.time_s < duration_s)
+
+    def _look(self, picture: Picture, *, n_shown: int) -> tuple[Tensor, Tensor]:
+        """Motion maps and cut flags of a window of `n_shown` tokens, made long enough for the models; see `see`."""
+        return see(picture, n_tokens=max(_SHORTEST, n_shown + _MARGIN), n_shown=n_shown, read=self._read)
 
     def _sample(
         self,
@@ -287,7 +293,7 @@ class SmallEngine:
 
         def guided(conditional: Tensor, unconditional: Tensor) -> Tensor:
             """Coarse and fine components apart: what is mostly noise must not hide how far the others have grown."""
-            parts = (slice(0, self._coarse), slice(self._coarse, None))
+            parts = (slice(0, self._flow.config.coarse), slice(self._flow.config.coarse, None))
             pairs = ((conditional[..., part], unconditional[..., part]) for part in parts)
             return torch.cat([sampling.guided(*pair, scale=scale, rescale=voice.rescale) for pair in pairs], dim=2)
 
@@ -304,15 +310,17 @@ class SmallEngine:
             return guided(wanted, nothing)
 
         n_drafts = self._n_drafts(request, judged=judged)
-        x = torch.randn(n_drafts, n_tokens, self._latent, generator=generator).to(self._device)
-        times = sampling.schedule(request.sampling.steps or self.info.default_steps)
+        x = torch.randn(n_drafts, n_tokens, self._flow.config.latent, generator=generator).to(self._device)
+        times = self._sampler.schedule(request.sampling.steps or self.info.default_steps)
+        step = self._sampler.step
         begun = round(_DRAFTED * (len(times) - 1)) if n_drafts > 1 else 0
         if begun:
-            x = sampling.sample_euler(velocity, x, times[: begun + 1], held=held, on_step=on_step)
+            x = sampling.sample(velocity, x, times[: begun + 1], step=step, held=held, on_step=on_step)
             outcome = x + (1 - times[begun]) * velocity(x, times[begun])
             best = self._best(self._codec.decode(outcome), text, request.prompt.role)
             x = x[best : best + 1]
-        return sampling.sample_euler(velocity, x[:1], times[begun:], held=held, on_step=lambda i: on_step(begun + i))
+        rest = times[begun:]
+        return sampling.sample(velocity, x[:1], rest, step=step, held=held, on_step=lambda i: on_step(begun + i))
 
     def _sees_speech(self, vectors: Tensor) -> bool:
         """Whether a mouth seems to speak anywhere in a window."""
