@@ -1,4 +1,4 @@
-"""Owns what the engine `small` computes with: its networks as one value, made from weights. Renders nothing.
+"""Owns what the engine `small` computes with: its networks as one value, and what knows words. Renders nothing.
 
 weights that ship --------+
 a folder that a user made +-> Weights -> Networks -> SmallEngine
@@ -17,14 +17,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from otio_v2a_engine.checkpoint_folders import PIPELINE_INDEX, checkpoint_id, find_checkpoint
+from otio_v2a_engine.conditioning import SentenceEncoder
 from otio_v2a_engine.contract import Sampling, WeightsError
+from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.codec import PcaCodec
 from otio_v2a_engine.models.flow import FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior, TimbreSpace
 from otio_v2a_engine.models.vocoder import Vocoder
+from otio_v2a_engine.reach import Reach
 from otio_v2a_engine.weights import Weights, read_weights
 
-__all__ = ["OPTION", "PARTS", "BroughtWeights", "Networks", "read_folder"]
+__all__ = ["OPTION", "PARTS", "BroughtWeights", "Networks", "Words", "read_folder"]
 
 OPTION = "weights"
 """The engine option that names a folder of weights of the user's own."""
@@ -83,10 +86,38 @@ class Networks:
         return made
 
     def to(self, device: torch.device) -> "Networks":
-        """The same on a device; networks are moved, not copied."""
+        """The same on a device, but for `timbre`; networks are moved, not copied."""
         for network in (self.encoder, self.flow, self.prior, self.vocoder):
             network.to(device)
-        return replace(self, codec=PcaCodec(**{name: table.to(device) for name, table in self.codec.tensors().items()}))
+        codec = {name: table.to(device) for name, table in self.codec.tensors().items()}
+        timbre = {name: table.cpu() for name, table in self.timbre.tensors().items()}
+        return replace(self, codec=PcaCodec(**codec), timbre=TimbreSpace(**timbre))
+
+
+@dataclass(frozen=True)
+class Words:
+    """What knows words: installed with the package, the same for all weights, slow to load.
+
+    Attributes:
+        sentences: sentences to embeddings.
+        reach: what is near to a prompt.
+        ear: how well a sound fits one.
+    """
+
+    sentences: SentenceEncoder
+    reach: Reach
+    ear: Ear
+
+    @classmethod
+    def load(cls) -> "Words":
+        """Read them.
+
+        Raises:
+            WeightsError: a file is missing or damaged.
+        """
+        sentences = SentenceEncoder()
+        reach = Reach(sentences)
+        return cls(sentences, reach, Ear(encoder=sentences, reach=reach))
 
 
 class BroughtWeights:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from otio_v2a_engine import sampling
 from otio_v2a_engine.appearance import Appearance
-from otio_v2a_engine.conditioning import ReadFrames, SentenceEncoder, see
+from otio_v2a_engine.conditioning import ReadFrames, see
 from otio_v2a_engine.contract import (
     Cancelled,
     EngineInfo,
@@ -31,7 +31,6 @@ from otio_v2a_engine.contract import (
     VisualEvent,
 )
 from otio_v2a_engine.devices import multiplies_in_bf16
-from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.attacks import find_attacks
 from otio_v2a_engine.models.choosing import left_out
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
@@ -42,9 +41,9 @@ from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS
-from otio_v2a_engine.reach import Reach, phrases
+from otio_v2a_engine.reach import phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
-from otio_v2a_engine.small_networks import BroughtWeights, Networks
+from otio_v2a_engine.small_networks import BroughtWeights, Networks, Words
 from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.timbres import Asked, Timbres
 from otio_v2a_engine.weights import Weights, read_weights
@@ -104,6 +103,7 @@ class SmallEngine:
     Args:
         device: "cpu", "cuda" or "mps".
         weights: other weights or networks than those that ship.
+        words: of another engine, to share.
         sampler: how the flow from noise to sound is followed; equal Euler steps.
         read: what reads frames, if they are in no file.
 
@@ -116,6 +116,7 @@ class SmallEngine:
         device: str = "cpu",
         *,
         weights: Weights | Networks | None = None,
+        words: Words | None = None,
         sampler: sampling.Sampler | None = None,
         read: ReadFrames | None = None,
     ) -> None:
@@ -123,9 +124,8 @@ class SmallEngine:
         networks = weights if isinstance(weights, Networks) else Networks.of(weights or read_weights("small"))
         self._own = networks.to(self._device)
         self._brought = BroughtWeights(self._device)
-        self._sentences = SentenceEncoder()
-        self._reach = Reach(self._sentences)
-        self._ear = Ear(encoder=self._sentences, reach=self._reach)
+        words = words or Words.load()
+        self._sentences, self._reach, self._ear = words.sentences, words.reach, words.ear
         self._appearance = Appearance(self._reach, device=self._device)
         self._sampler = sampler or sampling.Sampler()
         self._read = read
