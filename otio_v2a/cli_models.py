@@ -7,6 +7,7 @@ __all__ = ["add_engine_options", "add_explain", "add_weights"]
 
 Commands = argparse._SubParsersAction  # typing only: argparse has no public name for it
 _KINDS = ("vta-ldm",)
+_EXPORTED = ("small",)
 
 
 def add_engine_options(group: argparse._ArgumentGroup) -> None:
@@ -30,7 +31,7 @@ def add_engine_options(group: argparse._ArgumentGroup) -> None:
 
 def add_weights(commands: "Commands[argparse.ArgumentParser]") -> None:
     """`otio-v2a weights`."""
-    parser = commands.add_parser("weights", help="convert, list and verify weights that you bring")
+    parser = commands.add_parser("weights", help="convert, list and verify weights that you bring, export ours")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     convert = actions.add_parser(
         "convert",
@@ -50,7 +51,16 @@ def add_weights(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     check.set_defaults(command="weights_verify", module="commands_weights")
     check.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="a weights folder (all that are found)")
-    for action in (convert, show, check):
+    export = actions.add_parser(
+        "export",
+        help="write the weights that ship with an engine as a folder to train further",
+        description="Write the weights that ship with an engine as a diffusers pipeline's folder: to read from Python, "
+        "to train further, to render with (generate --option weights=DIR).",
+    )
+    export.set_defaults(command="weights_export", module="commands_weights")
+    export.add_argument("engine", choices=_EXPORTED, metavar="ENGINE", help=f"one of {', '.join(_EXPORTED)}")
+    export.add_argument("folder", type=Path, metavar="DIR", help="folder to make")
+    for action in (convert, show, check, export):
         action.add_argument("--json", action="store_true", help="JSON lines instead of text")
 
 

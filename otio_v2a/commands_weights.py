@@ -1,4 +1,4 @@
-"""What `otio-v2a weights` does: converts, lists and verifies weights that the user brings. Owns no rule of its own."""
+"""What `otio-v2a weights` does: converts, lists, verifies and exports weights. Owns no rule of its own."""
 
 import argparse
 import json
@@ -6,11 +6,11 @@ import sys
 from typing import Any
 
 from otio_v2a.console import print_table
-from otio_v2a.weights_store import WeightsStoreError, choose, convert, stored, verify
+from otio_v2a.weights_store import WeightsStoreError, choose, convert, export, stored, verify
 from otio_v2a_engine import wire
 from otio_v2a_engine.weight_folders import WeightsNote, read_note, search_path
 
-__all__ = ["weights_convert", "weights_list", "weights_verify"]
+__all__ = ["weights_convert", "weights_export", "weights_list", "weights_verify"]
 
 
 def weights_convert(args: argparse.Namespace) -> int:
@@ -25,6 +25,17 @@ def weights_convert(args: argparse.Namespace) -> int:
         _say(f"note: {remark}")
     if not made.is_chosen:
         _say(f"to render with it: otio-v2a generate CUT --engine {made.note.kind} --weights {made.folder}")
+    return 0
+
+
+def weights_export(args: argparse.Namespace) -> int:
+    """`otio-v2a weights export ENGINE DIR`."""
+    export(args.engine, args.folder, on_stage=lambda stage: _tell(f"{stage} ..."))
+    if args.json:
+        _json({"folder": str(args.folder), "engine": args.engine})
+        return 0
+    _say(f"the weights of {args.engine} are in {args.folder}; once they are trained further, render with them:")
+    _say(f"otio-v2a generate CUT --engine {args.engine} --option weights={args.folder}")
     return 0
 
 

@@ -1,6 +1,6 @@
-"""Owns the weights that a user brings, as the command line shows them: convert, list, verify. Opens no tensor itself.
+"""Owns the weights that a user brings, as the command line shows them: convert, list, verify, export. Opens no tensor.
 
-Converting needs torch, so it runs in a process of its own; the rest reads notes and hashes files.
+Converting and exporting need torch, so they run in processes of their own; the rest reads notes and hashes files.
 """
 
 import os
@@ -16,17 +16,22 @@ from otio_v2a_engine.weight_folders import WeightsNote, find_folder, read_note, 
 
 __all__ = [
     "CONVERTERS",
+    "EXPORTERS",
     "StoredWeights",
     "WeightsStoreError",
     "choose",
     "convert",
     "default_target",
+    "export",
     "stored",
     "verify",
 ]
 
 CONVERTERS = {"vta-ldm": "otio_v2a_engine.vta_ldm"}
 """Modules that convert released files, by the kind of weights they make."""
+
+EXPORTERS = {"small": "otio_v2a_engine.small_export"}
+"""Modules that write the weights that ship with an engine as a folder to train further."""
 
 
 class WeightsStoreError(V2AError):
@@ -94,6 +99,20 @@ def convert(kind: str, source: Path, *, target: Path | None = None, on_stage: Ca
     except RunError as error:
         raise WeightsStoreError(str(error)) from error
     return StoredWeights(folder, read_note(folder))
+
+
+def export(engine: str, folder: Path, *, on_stage: Callable[[str], None]) -> None:
+    """Write the weights that ship with an engine into a new folder, in a process of its own.
+
+    Raises:
+        WeightsStoreError: the engine has none to write, or the folder exists or cannot be made.
+    """
+    if engine not in EXPORTERS:
+        raise WeightsStoreError(f"engine {engine!r} has no weights to export; {', '.join(EXPORTERS)} has")
+    try:
+        run_module(EXPORTERS[engine], [str(folder.absolute())], on_line=on_stage)
+    except RunError as error:
+        raise WeightsStoreError(str(error)) from error
 
 
 def verify(folder: Path, *, on_bytes: Callable[[int], None] = lambda _: None) -> tuple[str, ...]:

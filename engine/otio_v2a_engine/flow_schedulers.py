@@ -4,6 +4,7 @@ Ours: noise at t = 0, data at t = 1, `v = data - noise`. Theirs: `sigma = 1 - t`
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class FlowSteps:
             raise ValueError(f"a scheduler of a flow is one of {', '.join(_KNOWN)}, not {type(scheduler).__name__}")
         if unfit := [name for name in _UNFIT if scheduler.config.get(name)]:
             raise ValueError(f"the scheduler's {', '.join(unfit)} must be off: the flow was not made for it")
-        self._scheduler = type(scheduler).from_config(scheduler.config)
+        self._scheduler = deepcopy(scheduler)
         self._on_step_end = on_step_end
         self._done = 0  # evaluations of the velocity
         self._step_number = 0

@@ -1,4 +1,4 @@
-"""`otio-v2a weights` lists, verifies and converts weights that a user brings, and renders name their folder."""
+"""`otio-v2a weights` lists, verifies, converts and exports weights, and renders name their folder."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,9 @@ import pytest
 
 from otio_v2a import cli
 from otio_v2a.weights_store import WeightsStoreError, choose, convert
+from otio_v2a_engine.checkpoint_folders import identified_options
+from otio_v2a_engine.contract import Sampling
+from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.weight_folders import WeightsFile, WeightsNote, hash_file, write_note
 
 
@@ -80,3 +83,22 @@ def test_what_cannot_be_converted_is_refused(tmp_path: Path) -> None:
         convert("vta-ldm", tmp_path / "none", on_stage=lambda _: None)
     with pytest.raises(WeightsStoreError, match="no weights folder"):
         choose(tmp_path / "none")
+
+
+def test_the_weights_that_ship_are_exported_as_a_folder_that_renders_can_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["weights", "export", "small", "mine"]) == 0
+    assert "--option weights=mine" in capsys.readouterr().out
+    made = {path.name for path in tmp_path.joinpath("mine").iterdir()}
+    assert {"model_index.json", "flow", "vocoder", "scheduler", "ATTRIBUTION.md"} <= made
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    (known,) = identified_options(Sampling(options=("weights=mine",)), SMALL.info)
+    tensors = tmp_path / "mine" / "flow" / "diffusion_pytorch_model.safetensors"
+    data = bytearray(tensors.read_bytes())
+    data[len(data) // 2] ^= 1
+    tensors.write_bytes(data)
+    assert (known,) != identified_options(Sampling(options=("weights=mine",)), SMALL.info)
+    assert cli.main(["weights", "export", "small", "mine"]) == 2
+    assert "mine exists already; choose another folder" in capsys.readouterr().err
