@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from otio_v2a_engine.checkpoint_folders import PIPELINE_INDEX, checkpoint_id, find_checkpoint
 from otio_v2a_engine.conditioning import SentenceEncoder
-from otio_v2a_engine.contract import Sampling, WeightsError
+from otio_v2a_engine.contract import Role, Sampling, WeightsError
 from otio_v2a_engine.ear import Ear
 from otio_v2a_engine.models.codec import PcaCodec
 from otio_v2a_engine.models.flow import FlowConfig, FlowModel, PictureEncoder
 from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior, TimbreSpace
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.reach import Reach
+from otio_v2a_engine.simulate.vocabulary import OF_ROLE
 from otio_v2a_engine.weights import Weights, read_weights
 
 __all__ = ["OPTION", "PARTS", "BroughtWeights", "Networks", "Words", "read_folder"]
@@ -159,12 +160,23 @@ def read_folder(folder: Path) -> Weights:
             training exports them.
 
     Raises:
-        WeightsError: it is missing, damaged, or neither; the message names the file.
+        WeightsError: it is missing, damaged, neither, or of a version with other kinds of sound; the message names
+            the file.
     """
-    if not (folder / PIPELINE_INDEX).is_file():
-        return read_weights(
-            "small", folder=folder, cure="export them again, or name a folder that save_pretrained wrote"
+    if (folder / PIPELINE_INDEX).is_file():
+        weights = _read_pipeline(folder)
+    else:
+        cure = "export them again, or name a folder that save_pretrained wrote"
+        weights = read_weights("small", folder=folder, cure=cure)
+    if unknown := {kind.name for kind in OF_ROLE[Role.FX]} - set(weights.note.get("config", {}).get("kinds", [])):
+        raise WeightsError(
+            f"the weights in {folder} do not know {', '.join(sorted(unknown))}: they were made for another version of "
+            "otio-v2a; export those of this version and train them again"
         )
+    return weights
+
+
+def _read_pipeline(folder: Path) -> Weights:
     tensors: dict[str, Tensor] = {}
     for part in PARTS:
         path = folder / part / _TENSORS

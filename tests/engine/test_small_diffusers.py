@@ -224,6 +224,10 @@ def test_what_is_no_such_folder_is_refused_with_its_name(copy: Path, tmp_path: P
     (copy / "flow" / "config.json").write_text(json.dumps(config | {"layers": config["layers"] + 1}))
     with pytest.raises(WeightsError, match="do not fit this version"):
         SmallPipeline.from_pretrained(copy)
+    kinds = copy / "encoder" / "config.json"
+    kinds.write_text(kinds.read_text().replace('"bell"', '"gong"'))
+    with pytest.raises(WeightsError, match="do not know bell: they were made for another version"):
+        SmallPipeline.from_pretrained(copy)
     tensors = copy / "codec" / "diffusion_pytorch_model.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"codec.*cannot be read"):
