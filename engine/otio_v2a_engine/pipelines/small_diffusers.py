@@ -10,7 +10,7 @@ provenance are laid by the product, on what it delivers (docs/small-pipeline.md)
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -141,16 +141,15 @@ class SmallPipeline(DiffusionPipeline):  # type: ignore[misc]
     @classmethod
     def _of(cls, weights: Weights, *, scheduler: Any) -> "SmallPipeline":
         networks = Networks.of(weights)
-        config = weights.note["config"]
         codec = SmallCodec(*networks.codec.basis.shape)
         codec.load_state_dict(networks.codec.tensors())
         timbre = SmallTimbreSpace(*networks.timbre.basis.shape)
         timbre.load_state_dict(networks.timbre.tensors())
         parts = {
-            "encoder": SmallPictureEncoder(width=config["flow"]["picture"], kinds=list(networks.kinds)),
-            "flow": SmallFlow(**config["flow"]),
-            "prior": SmallTimbrePrior(**config["prior"]),
-            "vocoder": SmallVocoder(**config["vocoder"]),
+            "encoder": SmallPictureEncoder(width=networks.flow.config.picture, kinds=list(networks.kinds)),
+            "flow": SmallFlow(**asdict(networks.flow.config)),
+            "prior": SmallTimbrePrior(**asdict(networks.prior.config)),
+            "vocoder": SmallVocoder(**weights.note["config"]["vocoder"]),
         }
         for name, part in parts.items():
             part.network = getattr(networks, name).requires_grad_(True)
