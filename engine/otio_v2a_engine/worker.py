@@ -20,6 +20,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ from otio_v2a_engine.worker_io import Inbox, Outbox, Work, take_streams
 if TYPE_CHECKING:
     from otio_v2a_engine.bleed import BleedDetector
     from otio_v2a_engine.ear import Ear
+    from otio_v2a_engine.joining import Sound
+    from otio_v2a_engine.windows import Continuing
 
 __all__ = ["main"]
 
@@ -160,17 +163,45 @@ class _Timed:
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
     ) -> RenderedAudio:
+        return self._timed(partial(self._engine.render, request, on_progress=on_progress, cancelled=cancelled))
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _timed(self, render: Callable[[], RenderedAudio]) -> RenderedAudio:
         started = time.perf_counter()
         try:
-            return self._engine.render(request, on_progress=on_progress, cancelled=cancelled)
+            return render()
         finally:
             self.seconds += time.perf_counter() - started
             # Decoded pictures can be parts of reference cycles, which are few and large: the collector, which
             # counts objects, would come late.
             gc.collect()
 
-    def close(self) -> None:
-        self._engine.close()
+
+class _TimedContinuing(_Timed):
+    """The same of an engine that can go on from sound."""
+
+    def __init__(self, engine: Engine, continuing: "Continuing") -> None:
+        super().__init__(engine)
+        self._continuing = continuing
+
+    def render_after(
+        self,
+        request: RenderRequest,
+        before: "Sound",
+        *,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> RenderedAudio:
+        render = partial(self._continuing.render_after, request, before, on_progress=on_progress, cancelled=cancelled)
+        return self._timed(render)
+
+
+def _timed(engine: Engine) -> _Timed:
+    from otio_v2a_engine.windows import Continuing
+
+    return _TimedContinuing(engine, engine) if isinstance(engine, Continuing) else _Timed(engine)
 
 
 class _Bench:
@@ -256,7 +287,7 @@ class _Bench:
         if not out_path.is_absolute():
             raise OutputError(f"the path of the sound must be absolute, not {work.out_path!r}")
         self._wait_for_load()
-        engine = _Timed(self._load(work.engine, work.device))
+        engine = _timed(self._load(work.engine, work.device))
         request = work.request
         blocks = render_long(engine, request, on_progress=self._progress(work.id), cancelled=self._inbox.cancelled)
         self._inbox.partial = partial_path(out_path)

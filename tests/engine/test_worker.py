@@ -328,6 +328,33 @@ sys.exit(worker.main())
 """
 
 
+_CONTINUING = """
+import sys
+from otio_v2a_engine import fake, worker
+
+def render_after(self, request, before, **callbacks):
+    print("goes on from", before.shape)
+    return self.render(request, **callbacks)
+
+fake.FakeEngine.render_after = render_after
+sys.exit(worker.main())
+"""
+
+
+def test_an_engine_that_can_goes_on_from_window_to_window(
+    start: Callable[..., Host], movie: Path, tmp_path: Path
+) -> None:
+    host = start(script=_CONTINUING)
+    prompt = PromptSpec("rain", role=Role.AMB)
+    host.send(render_of(movie, tmp_path / "take.wav", seconds=1, prompt=prompt))
+    host.until(wire.Finished)
+    assert "goes on" not in host.log_path.read_text()
+    host.send(render_of(movie, tmp_path / "take.wav", seconds=40, prompt=prompt))
+    finished = host.until(wire.Finished)
+    assert f"goes on from (2, {RATE})" in host.log_path.read_text()
+    assert 0 < finished.engine_seconds <= finished.seconds
+
+
 def test_what_libraries_print_goes_to_the_log(start: Callable[..., Host], movie: Path, tmp_path: Path) -> None:
     host = start(script=_ENGINE_DOUBLE)
     host.send(render_of(movie, tmp_path / "take.wav"))
