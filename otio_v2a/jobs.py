@@ -23,7 +23,7 @@ from otio_v2a.plan_options import DEFAULT_HANDLES_S, PlanOptions
 from otio_v2a.prompts import Ask, Asks, take_seed
 from otio_v2a.spans import ClipSpan, MediaFile, Outlines, Shot, Skipped, Spans
 from otio_v2a.takes import TakeStore
-from otio_v2a_engine.checkpoint_folders import identified_options
+from otio_v2a_engine.checkpoint_folders import identified_options, version_for
 from otio_v2a_engine.contract import (
     LONGEST_SPAN_S,
     EngineError,
@@ -36,7 +36,6 @@ from otio_v2a_engine.contract import (
 )
 from otio_v2a_engine.lengths import position, tick_position
 from otio_v2a_engine.registry import specs
-from otio_v2a_engine.weight_folders import version_of
 
 if TYPE_CHECKING:
     from otio_v2a.timeline import Cut
@@ -257,7 +256,7 @@ class _Planner:
         """Raises PlanError when an engine does not exist or does not fit the options."""
         self._options = options
         self._infos = _engines(options, roles=roles)
-        self._versions = {info.name: version_of(info) for info in self._infos.values()}
+        self._versions = {role: version_for(info, options.sampling_of(role)) for role, info in self._infos.items()}
         self._identities: dict[MediaFile | str, MediaIdentity | MediaError] = {}
         # By object, for what thousands of clips share: hashing the fields costs more than all else here.
         self._works: dict[int, tuple[tuple[Ask, ...], _Work]] = {}
@@ -393,7 +392,7 @@ class _Planner:
                         handle_before=before,
                         handle_after=after,
                         engine=info.name,
-                        engine_version=self._versions[info.name],
+                        engine_version=self._versions[ask.prompt.role],
                         device=options.device,
                         record_start=extent.start,
                         span_samples=extent.length,

@@ -48,10 +48,14 @@ def generator() -> str:
         return "otio-v2a"
 
 
-def weights_licence(engine: str) -> str:
-    """Licence of an engine's weights, "none" when it has no weights, "unknown" when it is not installed."""
+def weights_licence(engine: str, version: str) -> str:
+    """Licence of the weights of an engine in a version, "none" when it has none.
+
+    It is "unknown" when the engine is not installed, and of weights that the user put in place of those that ship.
+    """
     info = _info(engine)
-    return "unknown" if info is None else info.weights_licence or "none"
+    is_own = info is not None and bool(info.weights_options) and "+" in version
+    return "unknown" if info is None or is_own else info.weights_licence or "none"
 
 
 def prompt_hash(take: StemTake) -> str:

@@ -89,7 +89,7 @@ def write_clip(stem: Stem, *, delivery: Delivery, word: str) -> Stem:
                 **({"REROLLS": str(take.rolls)} if take.rolls else {}),
                 "PROMPT_HASH": prompt_hash(take),
                 "CONTENT_HASH": take.content_hash,
-                "WEIGHTS_LICENCE": weights_licence(take.engine),
+                "WEIGHTS_LICENCE": weights_licence(take.engine, take.engine_version),
                 "CLIP_ID": clip.clip_id,
                 "HANDLE_SAMPLES": str(clip.record_start - stem.placement.file_start),
                 "SPAN_SAMPLES": str(clip.span_samples),
@@ -161,7 +161,9 @@ def write_role(clips: Sequence[StemClip], *, role: Role, sample_rate: int, chann
         take="",
         fields={
             "ENGINE": ", ".join(sorted({f"{take.engine} {take.engine_version}" for take in active})),
-            "WEIGHTS_LICENCE": ", ".join(sorted({weights_licence(take.engine) for take in active})),
+            "WEIGHTS_LICENCE": ", ".join(
+                sorted({weights_licence(take.engine, take.engine_version) for take in active})
+            ),
             "CLIPS": str(len(clips)),
             "GAIN_DB": f"{gain_db:.3f}",
         },

@@ -347,7 +347,7 @@ def _clip_metadata(clip: StemClip) -> dict[str, Any]:
                 "prompt_hash": prompt_hash(take),
                 "engine": take.engine,
                 "engine_version": take.engine_version,
-                "weights_licence": weights_licence(take.engine),
+                "weights_licence": weights_licence(take.engine, take.engine_version),
                 "starred": take.starred,
                 "made_from": take.made_from,
                 **({} if take.fit is None and take.bleed is None else {"rolls": take.rolls}),

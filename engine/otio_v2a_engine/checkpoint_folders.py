@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from otio_v2a_engine.contract import EngineInfo, Sampling, WeightsError
-from otio_v2a_engine.weight_folders import FOLDER_VARIABLE, search_path
+from otio_v2a_engine.weight_folders import FOLDER_VARIABLE, search_path, version_of
 
-__all__ = ["PIPELINE_INDEX", "checkpoint_id", "find_checkpoint", "identified_options", "read_config"]
+__all__ = ["PIPELINE_INDEX", "checkpoint_id", "find_checkpoint", "identified_options", "read_config", "version_for"]
 
 PIPELINE_INDEX = "model_index.json"
 """In a folder that a diffusers pipeline saved, beside a folder for each of its parts."""
@@ -127,6 +127,20 @@ def identified_options(sampling: Sampling, engine: EngineInfo) -> tuple[str, ...
             given = f"{name}={value}"
         told.append(given)
     return tuple(told)
+
+
+def version_for(info: EngineInfo, sampling: Sampling) -> str:
+    """The version that shapes a render's sound: the engine's, and the id of the weights that the render brings along.
+
+    Raises:
+        WeightsError: a folder is not there or holds no weights.
+    """
+    version = version_of(info)
+    for given in sampling.options:
+        name, _, value = given.partition("=")
+        if name in info.weights_options:
+            version += f"+{checkpoint_id(find_checkpoint(value, option=name, is_pipeline=True))}"
+    return version
 
 
 def _tensors(folder: Path) -> list[Path]:

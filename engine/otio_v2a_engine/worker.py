@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otio_v2a_engine import registry
+from otio_v2a_engine.checkpoint_folders import version_for
 from otio_v2a_engine.contract import (
     Cancelled,
     Engine,
@@ -36,7 +37,6 @@ from otio_v2a_engine.contract import (
     RenderRequest,
 )
 from otio_v2a_engine.wavfile import OutputError, WavWriter, partial_path
-from otio_v2a_engine.weight_folders import version_of
 from otio_v2a_engine.wire import (
     Advanced,
     Event,
@@ -308,7 +308,7 @@ class _Bench:
             n_samples=request.n_samples,
             sample_rate=request.sample_rate,
             channels=request.channels,
-            engine_version=version_of(engine.info),
+            engine_version=version_for(engine.info, request.sampling),
             seconds=time.perf_counter() - started,
             engine_seconds=engine.seconds,
             warnings=_for_the_user(caught),

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from otio_v2a import cli
+from otio_v2a.provenance import weights_licence
 from otio_v2a.weights_store import WeightsStoreError, choose, convert
-from otio_v2a_engine.checkpoint_folders import identified_options
+from otio_v2a_engine.checkpoint_folders import identified_options, version_for
 from otio_v2a_engine.contract import Sampling
 from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.weight_folders import WeightsFile, WeightsNote, hash_file, write_note
@@ -100,5 +101,9 @@ def test_the_weights_that_ship_are_exported_as_a_folder_that_renders_can_name(
     data[len(data) // 2] ^= 1
     tensors.write_bytes(data)
     assert (known,) != identified_options(Sampling(options=("weights=mine",)), SMALL.info)
+    own = version_for(SMALL.info, Sampling(options=("weights=mine",)))
+    assert own.startswith(f"{version_for(SMALL.info, Sampling())}+")
+    assert weights_licence("small", SMALL.info.version) == "Apache-2.0"
+    assert weights_licence("small", own) == "unknown"
     assert cli.main(["weights", "export", "small", "mine"]) == 2
     assert "mine exists already; choose another folder" in capsys.readouterr().err
