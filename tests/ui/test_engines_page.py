@@ -57,6 +57,8 @@ def test_engines_show_what_they_can_and_what_their_licence_says(page):
 
 def test_devices_and_their_memory_are_shown_and_chosen(qtbot, page, tmp_path):
     assert "16.0 GiB of memory, 8.0 GiB free" in page.memory.text()
+    words = page.device.fontMetrics().horizontalAdvance(page.device.currentText())
+    qtbot.waitUntil(lambda: page.device.width() > words + 20)  # and its arrow
     with qtbot.waitSignal(page.changed):
         page.device.activated.emit(page.device.findData("cuda"))
     assert Settings(tmp_path / "panel.ini").device == "cuda"

@@ -66,6 +66,7 @@ class EnginesPage(QWidget):  # type: ignore[misc]
     def _make_fields(self) -> None:
         self.device = Choice()
         self.device.setAccessibleName(self.tr("Device"))
+        self.device.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)  # devices are found after it is shown
         self.device.activated.connect(self._device_chosen)
         self.memory = QLabel()
         self.memory.setProperty("dim", True)
