@@ -34,7 +34,7 @@ _BATCH = 32
 _OWN_ROLE = {"speech": Role.DX, "music": Role.MUS}
 _OWN_KINDS = {
     "speech": ("crowd", "cafe", "applause", "sneeze"),
-    "music": ("drum", "snare", "cymbal", "bell"),
+    "music": ("drum", "snare", "cymbal", "bell", "pluck", "shaker"),
 }
 """Kinds of effects and ambiences that have voices or instruments in them."""
 ALSO: dict[str, tuple[str, ...]] = {

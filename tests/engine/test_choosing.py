@@ -1,8 +1,9 @@
-"""Events that do not sound: forbidden ones, and those of no kind that is asked for beside one that is."""
+"""Events that do not sound, forbidden ones and those of no kind that is asked for; and drafts that are on time."""
 
+import pytest
 import torch
 
-from otio_v2a_engine.models.choosing import left_out
+from otio_v2a_engine.models.choosing import left_out, on_time
 
 KINDS = 8
 DOG, GLASS, STEPS = torch.eye(KINDS)[:3, None]
@@ -46,3 +47,27 @@ def test_beside_what_is_asked_for_what_is_not_stays_silent_unless_the_prompt_is_
 
 def test_where_nothing_looks_like_what_is_asked_for_the_prompt_is_believed() -> None:
     assert left_out(_events(1, 2), asked=DOG, forbidden=NOTHING, is_all=True).tolist() == [False, False]
+
+
+def _hits(*starts: int, n: int = 200) -> torch.Tensor:
+    """A log-mel of hits that die away."""
+    mel = torch.full((n, 96), -4.0)
+    for start in starts:
+        fading = -1.0 - 0.1 * torch.arange(min(25, n - start))
+        mel[start : start + len(fading)] = torch.maximum(mel[start : start + len(fading)], fading[:, None])
+    return mel
+
+
+def test_a_sound_is_on_time_when_it_begins_at_all_instants_and_nowhere_else() -> None:
+    sounds = [_hits(40, 90), _hits(40), _hits(40, 90, 150), _hits(60, 110), torch.full((200, 96), -4.0)]
+    whole, half, more, late, none = on_time(torch.stack(sounds), (40, 90)).tolist()
+    assert whole > 0.95
+    assert half == pytest.approx(2 / 3, abs=0.05)
+    assert more == pytest.approx(0.8, abs=0.05)
+    assert late < 0.05
+    assert none == 0.0
+
+
+def test_a_few_frames_do_not_make_a_sound_late() -> None:
+    sounds = torch.stack([_hits(40 + offset, 90 + offset) for offset in (-2, 0, 2)])
+    assert (on_time(sounds, (40, 90)) > 0.9).all()

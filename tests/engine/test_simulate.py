@@ -11,9 +11,10 @@ from otio_v2a_engine.simulate import synth
 from otio_v2a_engine.simulate.acts import ACTS
 from otio_v2a_engine.simulate.acts_hits import bounce, juggle, strike
 from otio_v2a_engine.simulate.acts_lasting import distractor
+from otio_v2a_engine.simulate.acts_to_and_fro import saw, shake, strum, tick
 from otio_v2a_engine.simulate.bank import Bank, cut_at_onsets
-from otio_v2a_engine.simulate.draw import TRACK_RATE
-from otio_v2a_engine.simulate.scene import make_scene
+from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
+from otio_v2a_engine.simulate.scene import draw_kinds, make_scene
 from otio_v2a_engine.simulate.vocabulary import HITS, KINDS, LOOPS, STEPS
 
 NO_BANK = Bank(None)
@@ -75,6 +76,61 @@ def test_a_tool_is_nearest_to_its_target_when_it_sounds() -> None:
         here = round(event.time_s * TRACK_RATE)
         around = tool.y[max(0, here - 12) : here + 13]
         assert tool.y[here] >= around.max() - 0.02
+
+
+def test_a_hand_is_over_the_strings_when_they_sound() -> None:
+    made = strum(np.random.default_rng(5), 6 * TRACK_RATE)
+    body, hand = made.actors[0], made.actors[-1]
+    away = np.abs(hand.y - body.y)
+    assert len(made.events) > 2
+    for event in made.events:
+        assert away[round(event.time_s * TRACK_RATE)] < 0.2 * away.max()
+
+
+def test_what_is_shaken_sounds_where_it_turns_and_a_saw_where_it_sets_out() -> None:
+    for act, sounds_after in ((shake, False), (saw, True)):
+        made = act(np.random.default_rng(4), 6 * TRACK_RATE)
+        path = np.hypot(*(np.diff(track) for track in (made.actors[1].x, made.actors[1].y)))
+        assert len(made.events) > 3
+        for event in made.events[1:-1]:
+            here = round(event.time_s * TRACK_RATE)
+            before, after = path[here - 9 : here - 1].mean(), path[here + 1 : here + 9].mean()
+            assert path[here] < 0.3 * path.max()
+            assert (after if sounds_after else before) > 2 * path[here]
+
+
+def test_a_clock_ticks_as_regularly_as_one() -> None:
+    for seed in range(6):
+        times = [event.time_s for event in tick(np.random.default_rng(seed), 8 * TRACK_RATE).events]
+        assert len(times) > 4
+        np.testing.assert_allclose(np.diff(times), times[1] - times[0], atol=1e-6)
+
+
+def test_a_compressed_film_drops_small_changes_and_keeps_large_ones() -> None:
+    rng, times = np.random.default_rng(1), np.arange(50) / 25
+    n = 2 * TRACK_RATE
+    still = Camera(np.zeros(n, np.float32), np.zeros(n, np.float32))
+    ball = strike(np.random.default_rng(8), n).actors[-1]
+
+    def film(compression: float) -> np.ndarray:
+        look = Look(grain=0.01, compression=compression)
+        picture = background(np.random.default_rng(2))
+        return draw([ball], picture=picture, camera=still, look=look, times_s=times, frame_s=0.04, rng=rng)
+
+    plain, poor = film(0.0), film(8.0)
+    assert plain.shape == poor.shape == (50, HEIGHT, WIDTH, 3)
+    changed = [np.abs(np.diff(frames.astype(int), axis=0)).max(axis=(1, 2, 3)) for frames in (plain, poor)]
+    assert (changed[0] > 0).all()  # grain
+    assert 0.2 < (changed[1] == 0).mean() < 1
+    assert changed[1].max() > 40  # the tool still moves
+
+
+def test_the_first_of_several_kinds_can_be_chosen() -> None:
+    for seed in range(8):
+        first, second = draw_kinds(np.random.default_rng(seed), NO_BANK, count=2, among=("saw", "drill"))
+        assert first in ("saw", "drill")
+        assert second != first
+    assert draw_kinds(np.random.default_rng(1), NO_BANK, count=0, among=("saw",)) == ("saw",)
 
 
 def test_distractors_move_and_make_no_sound() -> None:

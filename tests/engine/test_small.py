@@ -144,7 +144,7 @@ def test_of_several_drafts_the_one_that_fits_the_prompt_is_finished(
 
         def standings(mels: torch.Tensor, text: str, favourite: int = favourite) -> torch.Tensor:
             heard.append((len(mels), text))
-            return torch.eye(len(mels))[favourite]
+            return 10 * torch.eye(len(mels))[favourite]
 
         monkeypatch.setattr(engine._ear, "standings", standings)
         monkeypatch.setattr("otio_v2a_engine.pipelines.small._ODD_DB", 100.0)
@@ -164,6 +164,46 @@ def test_a_draft_far_louder_or_fainter_than_most_is_not_finished(
     mels[2] -= 1.0
     monkeypatch.setattr(engine._ear, "standings", lambda mels, text: torch.tensor([0.1, 0.9, 0.8, 0.3]))
     assert engine._best(mels, "glass", Role.FX) == 3
+
+
+def test_of_drafts_that_fit_alike_the_one_that_is_on_time_is_finished(
+    engine: SmallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mels = torch.full((3, 200, 96), -4.0)
+    for draft, start in enumerate((70, 50, 58)):  # 200 ms late, on time, 80 ms late
+        mels[draft, start : start + 20] = mels[draft, start + 80 : start + 100] = -1.0
+    monkeypatch.setattr(engine._ear, "standings", lambda mels, text: torch.tensor([0.3, 0.2, 0.3]))
+    assert engine._best(mels, "glass", Role.FX, slots=(50, 130)) == 1
+    assert engine._best(mels, "glass", Role.FX) in (0, 2)
+
+
+def test_nothing_is_heard_before_the_first_of_what_only_begins(engine: SmallEngine, movie: Picture) -> None:
+    before = round(0.8 * RATE)
+    events = (VisualEvent(Fraction(1)), VisualEvent(Fraction(3, 2)))
+
+    def heard(text: str, **changes: object) -> float:
+        request = ask(movie, text, n_samples=2 * RATE, channels=1, events=events, **changes)
+        return level_db(render(engine, request)[0, :before])
+
+    assert max(heard("a bell is struck", seed=seed) for seed in range(3)) < -80
+    assert heard("car engine") > -60
+    went = engine.render_after(
+        ask(movie, "a bell is struck", n_samples=2 * RATE, channels=1, events=events),
+        0.1 * np.random.default_rng(1).standard_normal((1, RATE)).astype(np.float32),
+        on_progress=lambda _: None,
+        cancelled=lambda: False,
+    )
+    assert level_db(went.samples[0, :before]) > -60  # what rings goes on
+
+
+def test_what_lasts_and_is_asked_for_is_not_finished_in_silence(
+    engine: SmallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mels = torch.full((4, 50, 96), -4.9)
+    mels[2] = -2.0
+    monkeypatch.setattr(engine._ear, "standings", lambda mels, text: torch.tensor([0.1, 0.9, 0.2, 0.3]))
+    assert engine._best(mels, "car engine", Role.FX) == 2
+    assert engine._best(mels, "glass", Role.FX) == 1
 
 
 def test_bfloat16_and_float32_make_the_same_sound_to_the_ear(
@@ -320,17 +360,20 @@ def test_different_ambiences_differ_in_spectrum(engine, still) -> None:
 
 
 @pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Picture]:
-    """Somebody is seen to talk with pauses, and nothing else happens."""
+def talking(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Scene, Picture]]:
+    """Three scenes in which somebody is seen to talk with pauses, and nothing else happens."""
+    found: list[tuple[Scene, Picture]] = []
     for seed in range(100):
         rng = np.random.default_rng([78, seed])
         scene = make_scene(rng, bank=Bank(None), seconds=8.0, source_rate=25.0, roles=(Role.FX, Role.DX))
         loud = _loudness(scene.stems[Role.DX])
         if not scene.parts and not scene.cuts_s and len(scene.syllables) > 20 and 0.3 < (loud > 20).mean() < 0.7:
+            path = tmp_path_factory.mktemp("small") / "talking.mp4"
+            write_movie(path, scene.frames)
+            found.append((scene, Picture(str(path))))
+        if len(found) == 3:
             break
-    path = tmp_path_factory.mktemp("small") / "talking.mp4"
-    write_movie(path, scene.frames)
-    return scene, Picture(str(path))
+    return found
 
 
 def _loudness(sound: np.ndarray) -> np.ndarray:
@@ -340,20 +383,18 @@ def _loudness(sound: np.ndarray) -> np.ndarray:
 
 
 def test_a_voice_follows_the_mouth_and_is_silent_where_none_is_seen(engine, talking, still) -> None:
-    scene, picture = talking
-    true = _loudness(scene.stems[Role.DX])
     for text in ("a man speaks", ""):
         likeness = []
-        for seed in range(3):
-            made = render(engine, ask(picture, text, role=Role.DX, n_samples=8 * RATE, seed=seed))
-            likeness.append(float(np.corrcoef(_loudness(made[0]), true)[0, 1]))
-        assert np.mean(likeness) > 0.3, text
+        for scene, picture in talking:
+            made = render(engine, ask(picture, text, role=Role.DX, n_samples=8 * RATE))
+            likeness.append(float(np.corrcoef(_loudness(made[0]), _loudness(scene.stems[Role.DX]))[0, 1]))
+        assert np.median(likeness) > 0.4, text
     assert np.array_equal(made[0], made[1])
     assert level_db(render(engine, ask(still, role=Role.DX, n_samples=4 * RATE))) < -80
 
 
 def test_a_mouth_that_speaks_is_no_effect(engine, talking) -> None:
-    _, picture = talking
+    _, picture = talking[0]
     voice, effect = (
         level_db(render(engine, ask(picture, role=role, n_samples=8 * RATE))) for role in (Role.DX, Role.FX)
     )

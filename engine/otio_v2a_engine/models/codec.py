@@ -1,4 +1,4 @@
-"""Sound as latents: four log-mel frames become 160 whitened principal components, 25 tokens a second.
+"""Sound as latents: four log-mel frames become 224 whitened principal components, 25 tokens a second.
 
 A linear codec: no network, its round trip is exact but for the components left out. Knows no time but frames.
 """
@@ -13,7 +13,7 @@ from otio_v2a_engine.models.mel import FLOOR, HOP, MEL_BANDS, SAMPLE_RATE
 __all__ = ["FRAMES_PER_TOKEN", "LATENT_DIM", "SAMPLES_PER_TOKEN", "TOKEN_RATE", "PcaCodec", "fit_pca"]
 
 FRAMES_PER_TOKEN = 4
-LATENT_DIM = 160
+LATENT_DIM = 224
 """Mel error 0.9 dB; 64 components left 1.7, and 2 to 3 of music."""
 SAMPLES_PER_TOKEN = HOP * FRAMES_PER_TOKEN  # 40 ms
 TOKEN_RATE = SAMPLE_RATE // SAMPLES_PER_TOKEN  # Hz
@@ -25,8 +25,8 @@ class PcaCodec:
 
     Attributes:
         mean: `(384,)` mean patch.
-        basis: `(160, 384)` orthonormal rows, strongest first.
-        scale: `(160,)` standard deviation along each row.
+        basis: `(224, 384)` orthonormal rows, strongest first.
+        scale: `(224,)` standard deviation along each row.
     """
 
     mean: Tensor
@@ -34,22 +34,22 @@ class PcaCodec:
     scale: Tensor
 
     def encode(self, mel: Tensor) -> Tensor:
-        """`(..., 4 T, 96)` log-mel -> `(..., T, 160)` latents of about unit variance."""
+        """`(..., 4 T, 96)` log-mel -> `(..., T, 224)` latents of about unit variance."""
         patches = mel.reshape(*mel.shape[:-2], -1, FRAMES_PER_TOKEN * MEL_BANDS)
         latents: Tensor = (patches - self.mean) @ self.basis.T / self.scale
         return latents
 
     def silence(self, n_tokens: int) -> Tensor:
-        """`(1, T, 160)` latents of a log-mel at its floor."""
+        """`(1, T, 224)` latents of a log-mel at its floor."""
         return self.encode(self.mean.new_full((1, n_tokens * FRAMES_PER_TOKEN, MEL_BANDS), FLOOR))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """`(..., T, 160)` latents -> `(..., 4 T, 96)` log-mel, not below the floor."""
+        """`(..., T, 224)` latents -> `(..., 4 T, 96)` log-mel, not below the floor."""
         patches = (latents * self.scale) @ self.basis + self.mean
         return patches.reshape(*latents.shape[:-2], -1, MEL_BANDS).clamp_min(FLOOR)
 
     def loss_weights(self, *, coarse: int) -> Tensor:
-        """`(160,)` weight of each component in a mean loss: the fourth root of its share of variance.
+        """`(224,)` weight of each component in a mean loss: the fourth root of its share of variance.
 
         The fine ones, after the first `coarse`, count a quarter of that: most of what they are is noise, which nothing
         tells. The coarse ones weigh 1 each in the mean, as if they were alone.

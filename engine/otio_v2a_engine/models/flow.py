@@ -16,13 +16,15 @@ from torch.nn import functional as F
 from otio_v2a_engine.models.motion import MAPS
 from otio_v2a_engine.models.timbre import TIMBRE
 
-__all__ = ["EVENT_SLOTS", "SEEN", "TOLD", "Conditions", "FlowConfig", "FlowModel", "PictureEncoder"]
+__all__ = ["EVENT_SLOTS", "SEEN", "TOLD", "Conditions", "FlowConfig", "FlowModel", "PictureEncoder", "event_traces"]
 
 EVENT_SLOTS = 4
 """10 ms slots of a token in which an event can begin."""
 
 TOLD, SEEN = 1.0, 0.5
 """What is known of events: these and no others sound; or these are seen, and some may not be asked for."""
+
+_PASSED, _COMING = (2.0, 8.0, 32.0), (2.0, 8.0)  # tokens in which what is known of an event fades, after and before it
 
 _DROPPED = 0.1  # of the encoder's numbers in training
 
@@ -42,7 +44,7 @@ class FlowConfig:
         kinds: kinds of sound that the picture encoder tells apart.
     """
 
-    latent: int = 160
+    latent: int = 224
     coarse: int = 64
     width: int = 256
     heads: int = 4
@@ -187,6 +189,18 @@ def _of_noise(x: Tensor, t: Tensor) -> Tensor:
     return noise
 
 
+def event_traces(events: Tensor) -> Tensor:
+    """How long ago the last event began, and how soon the next does: `(B, T, 5)` events to `(B, T, 5)` traces.
+
+    A trace is as high as its event where that begins, and fades exponentially.
+    """
+    logs = events[..., :EVENT_SLOTS].amax(2).clamp_min(1e-4).log()
+    at = torch.arange(logs.shape[1], device=logs.device)
+    after = [(logs + at / fading).cummax(1).values - at / fading for fading in _PASSED]
+    before = [(logs.flip(1) + at / fading).cummax(1).values - at / fading for fading in _COMING]
+    return torch.stack([*after, *(trace.flip(1) for trace in before)], dim=2).exp()
+
+
 class FlowModel(nn.Module):
     """Velocity of the flow from noise (t = 0) to sound (t = 1).
 
@@ -202,6 +216,7 @@ class FlowModel(nn.Module):
         self.picture = nn.Linear(config.picture, width)
         self.no_picture = nn.Parameter(torch.zeros(width))
         self.events = nn.Linear(EVENT_SLOTS + 1, width, bias=False)
+        self.traces = nn.Linear(len(_PASSED) + len(_COMING), width, bias=False)
         self.time = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
         self.text = nn.Sequential(nn.Linear(config.text, width), nn.SiLU(), nn.Linear(width, width))
         self.no_text = nn.Parameter(torch.zeros(width))
@@ -217,6 +232,7 @@ class FlowModel(nn.Module):
             nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.events.weight)
         nn.init.zeros_(self.body.weight)
+        nn.init.zeros_(self.traces.weight)
         for first in (self.text[0], self.negative[0]):
             assert isinstance(first, nn.Linear)
             nn.init.normal_(first.weight, std=1.0)  # a sentence embedding has norm 1, so 0.05 a number
@@ -241,7 +257,7 @@ class FlowModel(nn.Module):
         condition = F.silu(c)
         seen = torch.where(conditions.see[..., None], self.picture(conditions.picture), self.no_picture)
         cos, sin = self._positions(x.shape[1], x.device)
-        h = self.embed(x) + seen + self.events(conditions.events)
+        h = self.embed(x) + seen + self.events(conditions.events) + self.traces(event_traces(conditions.events))
         h = h + (conditions.known[:, None] * self.body(conditions.timbre))[:, None]
         for block in self.blocks:
             h = block(h, condition, cos, sin)

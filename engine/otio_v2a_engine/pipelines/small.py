@@ -32,7 +32,7 @@ from otio_v2a_engine.contract import (
 )
 from otio_v2a_engine.devices import multiplies_in_bf16
 from otio_v2a_engine.models.attacks import find_attacks
-from otio_v2a_engine.models.choosing import left_out
+from otio_v2a_engine.models.choosing import left_out, on_time
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions
 from otio_v2a_engine.models.level import limit
@@ -82,6 +82,7 @@ _TEXT_UNTIL = 0.2  # of the way from noise to sound: what it is is decided early
 _DRAFTS, _MOST_DRAFTS = 4, 16
 _DRAFTED = 0.5  # of the steps, after which the best draft goes on alone
 _ODD_DB = 6.0
+_SYNC = 1.0  # of being on time, beside the standing of the fit
 _SPEAKS = 0.15  # level of speech that the encoder sees: at most 0.19 to 0.97 in 59 scenes that talk, 0.09 in others
 _FAINTLY = 0.4  # confidence of an event that sounds where a prompt asks for one and none is seen surely
 _NO_WORDS = "this engine speaks no words: the transcript is not heard, the voice follows the mouth that is seen"
@@ -238,7 +239,7 @@ class SmallEngine:
         if request.prompt.role is Role.DX and not text and not self._sees_speech(vectors):
             on_step(0)
             return self._codec.silence(n_tokens)  # nobody asks for a voice, and none is seen
-        events = torch.zeros(1, n_tokens, EVENT_SLOTS + 1)
+        events, slots = torch.zeros(1, n_tokens, EVENT_SLOTS + 1), list[int]()
         shown = torch.ones(n_tokens, dtype=torch.bool)
         if request.prompt.role is Role.FX:
             spots = find_spots(onsets[0])
@@ -317,10 +318,14 @@ class SmallEngine:
         if begun:
             x = sampling.sample(velocity, x, times[: begun + 1], step=step, held=held, on_step=on_step)
             outcome = x + (1 - times[begun]) * velocity(x, times[begun])
-            best = self._best(self._codec.decode(outcome), text, request.prompt.role)
+            best = self._best(self._codec.decode(outcome), text, request.prompt.role, slots=slots)
             x = x[best : best + 1]
         rest = times[begun:]
-        return sampling.sample(velocity, x[:1], rest, step=step, held=held, on_step=lambda i: on_step(begun + i))
+        x = sampling.sample(velocity, x[:1], rest, step=step, held=held, on_step=lambda i: on_step(begun + i))
+        if held is None and slots and self._only_begins(text):
+            first = min(slots) // EVENT_SLOTS
+            x[:, :first] = self._codec.silence(first)
+        return x
 
     def _sees_speech(self, vectors: Tensor) -> bool:
         """Whether a mouth seems to speak anywhere in a window."""
@@ -341,20 +346,28 @@ class SmallEngine:
         asked = int(request.sampling.number("drafts", default=_DRAFTS, largest=_MOST_DRAFTS))
         return max(1, asked) if judged else 1
 
-    def _best(self, mels: Tensor, text: str, role: Role) -> int:
-        """Which of several log-mels `(K, F, 96)` fits a text best, but for those far louder or fainter than most.
+    def _best(self, mels: Tensor, text: str, role: Role, *, slots: Sequence[int] = ()) -> int:
+        """Which of several log-mels `(K, F, 96)` fits a text and its events best, but for those far from most in level.
 
-        A background is never silent: there it is those far fainter than the loudest that fall out.
+        What lasts is never silent where it is asked for: there it is those far fainter than the loudest that fall out.
         """
         levels = 10 * torch.log10((10.0 ** (2 * mels)).mean((1, 2)).clamp_min(1e-12))
         fits = self._ear.standings(mels, text)
-        usual = levels.max() if role is Role.AMB else levels.median()
+        if slots:
+            fits = fits + _SYNC * on_time(mels, slots).cpu()
+        lasts = role is Role.AMB or self._lasts(self._reach.kinds(text, names=self._kinds))
+        usual = levels.max() if lasts else levels.median()
         fits[(levels - usual).abs().cpu() > _ODD_DB] = -torch.inf
         return int(fits.argmax())
 
     def _lasts(self, named: Tensor) -> bool:
         """Whether one of the phrases `(phrases, kinds)` names something that lasts."""
         return any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in named.argmax(1))
+
+    def _only_begins(self, text: str) -> bool:
+        """Whether all that a prompt names begins at instants: before the first of them nothing is heard."""
+        named = self._reach.kinds(text, names=self._kinds)
+        return 0 < len(named) == len(phrases(text)) and not self._lasts(named)
 
     def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
         """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""

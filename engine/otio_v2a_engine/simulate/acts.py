@@ -19,6 +19,7 @@ from otio_v2a_engine.simulate.acts_hits import (
     walk,
 )
 from otio_v2a_engine.simulate.acts_lasting import flame, flutter, machine, pour, vehicle
+from otio_v2a_engine.simulate.acts_to_and_fro import saw, shake, strum, tick
 
 __all__ = ["ACTS"]
 
@@ -38,5 +39,7 @@ ACTS: dict[str, tuple[Callable[[Rng, int], Act], ...]] = {
     "sneeze": (speak,), "scrape": (sweep,),
     "fire": (flame,), "pouring": (pour,), "engine": (vehicle, vehicle, machine), "helicopter": (machine, vehicle),
     "chainsaw": (machine,), "applause": (flutter,), "stream": (flutter, pour), "rustle": (flutter,),
+    "pluck": (strum, strum, fingers), "shaker": (shake,), "hammer": (strike,), "saw": (saw,),
+    "reload": (place, shake, strike), "tick": (tick,), "drill": (machine,),
 }  # fmt: skip
 """Kind of sound (footsteps as one) to the acts that may show it."""

@@ -14,6 +14,7 @@ __all__ = ["ASPECT", "HEIGHT", "TRACK_RATE", "WIDTH", "Actor", "Camera", "Look",
 WIDTH, HEIGHT = 96, 56  # pixels
 ASPECT = WIDTH / HEIGHT
 TRACK_RATE = 240  # Hz
+_BLOCK = 4  # pixels a side: of 20 in a picture of 270 lines
 _MARGIN = 24  # pixels of background outside the frame, for the camera to move over
 
 Floats = npt.NDArray[np.float32]
@@ -70,6 +71,7 @@ class Look:
         flicker: standard deviation of the exposure from frame to frame.
         vignette: darkening of the corners, 0..1.
         blur: whether each frame shows half its duration.
+        compression: change, of 255, below which a block is not sent anew until the next key frame; 0 is none.
     """
 
     gain: float = 1.0
@@ -80,6 +82,7 @@ class Look:
     flicker: float = 0.0
     vignette: float = 0.0
     blur: bool = False
+    compression: float = 0.0
 
 
 def _upsample(field: Floats, height: int, width: int) -> Floats:
@@ -212,6 +215,22 @@ def _develop(frames: Floats, look: Look, rng: np.random.Generator) -> npt.NDArra
     return (frames.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
+def _compressed(frames: npt.NDArray[np.uint8], strength: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Frames as a stingy encoder leaves them: small changes are dropped, what is sent is smooth, key frames pop."""
+    every, smooth = int(rng.integers(12, 60)), min(0.6, 0.06 * strength)
+    blocks = frames.astype(np.float32).reshape(len(frames), HEIGHT // _BLOCK, _BLOCK, WIDTH // _BLOCK, _BLOCK, 3)
+    sent = (1 - smooth) * blocks + smooth * blocks.mean((2, 4), keepdims=True)
+    first = int(rng.integers(every))
+    for i in range(1, len(sent)):
+        if (i + first) % every == 0:
+            sent[i] += rng.normal(0, 0.15 * strength)
+            continue
+        changed = np.abs(sent[i] - sent[i - 1]).mean((1, 3, 4), keepdims=True) > strength
+        sent[i] = np.where(changed, sent[i], sent[i - 1])
+    out: npt.NDArray[np.uint8] = (sent.reshape(frames.shape).clip(0, 255) + 0.5).astype(np.uint8)
+    return out
+
+
 def draw(
     actors: Sequence[Actor],
     *,
@@ -232,4 +251,5 @@ def draw(
         for actor in actors:
             _paint(frames, actor, camera, indices)
         total += frames
-    return _develop((total / len(offsets)).astype(np.float32), look, rng)
+    shown = _develop((total / len(offsets)).astype(np.float32), look, rng)
+    return _compressed(shown, look.compression, rng) if look.compression else shown

@@ -29,7 +29,7 @@ Rng = np.random.Generator
 
 _SOURCE_RATES = (24.0, 24000 / 1001, 25.0, 25.0, 30000 / 1001, 30.0, 50.0, 60.0, 18.0)
 _UNSEEN = 0.12  # share of voices that speak while no mouth is seen
-_QUIET = ("click", "swoosh", "scrape", "sneeze", "clap")
+_QUIET = ("click", "swoosh", "scrape", "sneeze", "clap", "tick", "shaker", "reload", "saw")
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class _Shot:
     speech: ScenePart | None = None
 
 
-def draw_kinds(rng: Rng, bank: Bank, *, count: int) -> tuple[str, ...]:
-    """`count` different kinds of effect, each as likely as in a scene."""
-    names: list[str] = []
+def draw_kinds(rng: Rng, bank: Bank, *, count: int, among: Sequence[str] = ()) -> tuple[str, ...]:
+    """`count` different kinds of effect, each as likely as in a scene; where `among` is given, the first one of it."""
+    names = [str(rng.choice(available(tuple(among), bank)))] if among else []
     while len(names) < count:
         name = _choose_kind(rng, bank)
         if name not in names:
@@ -209,6 +209,7 @@ def _look(rng: Rng) -> Look:
         flicker=rng.uniform(0, 0.02) if rng.random() < 0.15 else 0.0,
         vignette=rng.uniform(0, 0.7) if rng.random() < 0.2 else 0.0,
         blur=rng.random() < 0.3,
+        compression=rng.uniform(2, 10) if rng.random() < 0.2 else 0.0,
     )
 
 

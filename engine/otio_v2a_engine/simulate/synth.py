@@ -47,6 +47,7 @@ _MATERIALS = {
     "bell": Material(300, 1300, (0.5, 1, 1.19, 1.56, 2, 2.66, 3.76), (1.5, 3.0), 0.6, 0.1),
     "door": Material(60, 130, (1, 1.8, 2.9, 4.4, 7.2), (0.15, 0.4), 0.7, 0.9),
     "punch": Material(60, 140, (1, 1.7, 2.4), (0.06, 0.15), 1.0, 0.5),
+    "hammer": Material(900, 2600, (1, 1.6, 2.7, 4.1, 6.3), (0.06, 0.22), 0.4, 1.0),
     "steps_wood": Material(90, 220, (1, 1.9, 3.1, 5.0), (0.06, 0.14), 0.8, 0.5),
     "steps_hard": Material(150, 400, (1, 2.2, 4.0), (0.02, 0.05), 0.6, 1.5),
 }
@@ -158,6 +159,54 @@ def _scrape(rng: Rng, size: float) -> Samples:
     return (noise * rough * np.hanning(n + 2)[1:-1] ** 0.6).astype(np.float32)
 
 
+def _pluck(rng: Rng, size: float) -> Samples:
+    """One string, or a few in quick succession: harmonics a little sharp, the high ones gone first."""
+    lowest = (
+        float(rng.choice([82.4, 98.0, 110.0, 146.8, 196.0, 246.9])) * 2 ** (rng.integers(0, 13) / 12) / (0.7 + size)
+    )
+    chord = np.cumsum([0, *rng.choice([3, 4, 5, 7], int(rng.choice([0, 0, 1, 3, 4, 5])))])
+    seconds, place, damping = rng.uniform(0.4, 1.4), rng.uniform(0.08, 0.4), rng.uniform(0.4, 1.0)
+    gap = rng.uniform(0.004, 0.02)
+    n = int((seconds + gap * len(chord)) * SAMPLE_RATE)
+    out = np.zeros(n, np.float32)
+    for number, step in enumerate(chord):
+        start = int(number * gap * SAMPLE_RATE * rng.uniform(0.8, 1.2))
+        t = np.arange(min(n - start, int(seconds * SAMPLE_RATE)), dtype=np.float32) / SAMPLE_RATE
+        hz = lowest * 2 ** (float(step) / 12) * rng.uniform(0.998, 1.002)
+        for k in range(1, 33):
+            partial = hz * k * np.sqrt(1 + 1e-4 * k * k)
+            if partial > 14000:
+                break
+            level = np.sin(np.pi * k * place) / k**0.8
+            out[start : start + len(t)] += (
+                level * np.sin(2 * np.pi * partial * t) * _decay(len(t), seconds / k**damping)
+            ).astype(np.float32)
+        n_click = int(0.004 * SAMPLE_RATE)
+        click = shaped_noise(n_click, low_hz=800, high_hz=7000, tilt_db=-3, rng=rng) * _decay(n_click, 0.004)
+        out[start : start + n_click] += 0.3 * click
+    return out
+
+
+def _saw(rng: Rng, size: float) -> Samples:
+    """One stroke: teeth that pass faster, then slower."""
+    n = int(rng.uniform(0.18, 0.5) * SAMPLE_RATE)
+    speed = np.sin(np.pi * np.linspace(0.12, 1.0, n)) ** 0.7
+    teeth = np.sin(2 * np.pi * np.cumsum(rng.uniform(60, 160) * speed) / SAMPLE_RATE).clip(0) ** 0.7
+    low = rng.uniform(500, 1200) / (0.7 + 0.6 * size)
+    noise = shaped_noise(n, low_hz=low, high_hz=low * rng.uniform(4, 9), tilt_db=-2, rng=rng)
+    return (noise * (0.25 + teeth) * speed).astype(np.float32)
+
+
+def _hammer(rng: Rng, size: float) -> Samples:
+    """A nail's ping and the thud of the board."""
+    out = _modal(_MATERIALS["hammer"], rng, size=size)
+    thud = _modal(_MATERIALS["wood"], rng, size=1.0)
+    both = np.zeros(max(len(out), len(thud)), np.float32)
+    both[: len(out)] += out / float(np.abs(out).max())
+    both[: len(thud)] += rng.uniform(0.5, 1.2) * thud / float(np.abs(thud).max())
+    return both
+
+
 def _bubbles(n: int, *, rate_hz: float, rng: Rng, low_hz: float = 500, high_hz: float = 3000) -> Samples:
     """Bubbles: short rising sines at random times."""
     out = np.zeros(n + SAMPLE_RATE // 5, np.float32)
@@ -185,6 +234,9 @@ _BURSTS: dict[str, Callable[[Rng, float], Samples]] = {
     "swoosh": _swoosh,
     "splash": _splash,
     "scrape": _scrape,
+    "pluck": _pluck,
+    "saw": _saw,
+    "hammer": _hammer,
 }
 
 
@@ -233,6 +285,10 @@ def stretch(name: str, n: int, rng: Rng) -> Samples:
         hz = rng.uniform(28, 75) * np.cumsum(_slow(n, rng, period_s=1.0, low=0.8)) / SAMPLE_RATE
         out = sum((np.sin(2 * np.pi * k * hz + k * k) / k**0.8 for k in range(1, 14)), np.zeros(n)).astype(np.float32)
         out += 0.5 * shaped_noise(n, low_hz=80, high_hz=1500, tilt_db=-5, rng=rng)
+    elif name == "drill":
+        spin = np.cumsum(rng.uniform(110, 320) * _slow(n, rng, period_s=0.4, low=0.85)) / SAMPLE_RATE
+        out = sum((np.sin(2 * np.pi * k * spin + k) / k**0.6 for k in range(1, 24)), np.zeros(n)).astype(np.float32)
+        out += rng.uniform(0.6, 1.6) * shaped_noise(n, low_hz=1500, high_hz=9000, tilt_db=-1, rng=rng)
     elif name == "rain":
         out = shaped_noise(n, low_hz=rng.uniform(400, 1200), high_hz=12000, tilt_db=-1.5, rng=rng)
     elif name == "wind":

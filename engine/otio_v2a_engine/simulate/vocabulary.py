@@ -119,7 +119,7 @@ STEPS: tuple[Kind, ...] = (
     _hit("steps_water", "footsteps in water; wading through water; splashing through a puddle", r"node_step_water"),
 )
 
-HITS: tuple[Kind, ...] = (
+_HITS: tuple[Kind, ...] = (
     _hit(
         "metal",
         "metal impact; a metal object hits the ground; metallic clang; steel clank; metal pipe; coins and metal",
@@ -235,7 +235,7 @@ HITS: tuple[Kind, ...] = (
     ),
 )
 
-LOOPS: tuple[Kind, ...] = (
+_LOOPS: tuple[Kind, ...] = (
     _loop(
         "fire", "fire crackling; burning fire; campfire; flames", r"esc10/fire_crackling|fire_crackle", synthesised=True
     ),
@@ -262,7 +262,51 @@ LOOPS: tuple[Kind, ...] = (
     ),
 )
 
-EFFECTS: tuple[Kind, ...] = (*STEPS, *HITS, *LOOPS)
+# Kinds that came later stand after all others, so that a picture encoder which was trained before counts as it did.
+_LATER_HITS: tuple[Kind, ...] = (
+    _hit(
+        "pluck",
+        "a guitar string is plucked; guitar strum; strumming a guitar; harp pluck; plucked strings; banjo; ukulele",
+        r"sonic-pi/guit_(e_fifths|harmonics|em)",
+        synthesised=True,
+    ),
+    _hit(
+        "shaker",
+        "shaker; maracas; shaking a tambourine; egg shaker; tambourine; a rattle is shaken",
+        r"freepats-world-percussion/(Maracas|EggShaker|Tambourine)",
+    ),
+    _hit(
+        "hammer",
+        "hammering a nail; hammer blows; a hammer hits a nail; hammering; carpenter nailing a board; mallet",
+        synthesised=True,
+    ),
+    _hit(
+        "saw",
+        "sawing wood; hand saw; saw strokes; cutting wood with a saw; filing metal; sanding wood",
+        synthesised=True,
+    ),
+    _hit(
+        "reload",
+        "cocking a gun; reloading a weapon; shotgun pump; rifle bolt; loading a magazine; gun handling",
+        r"mod-sounds/(pistol_cock|rifle_cock|pistol_reload|shotgun_pump|pistol_fire_dry|rifle_fire_dry)|FPS_weapon_change",
+    ),
+    _hit(
+        "tick",
+        "clock ticking; a clock ticks; ticking watch; metronome; tick tock",
+        r"esc10/clock_tick|(clock|watch)_tick",
+    ),
+)
+_LATER_LOOPS: tuple[Kind, ...] = (
+    _loop(
+        "drill",
+        "electric drill; drilling a hole; power drill; cordless screwdriver; angle grinder; electric sander",
+        synthesised=True,
+    ),
+)
+
+HITS: tuple[Kind, ...] = (*_HITS, *_LATER_HITS)
+LOOPS: tuple[Kind, ...] = (*_LOOPS, *_LATER_LOOPS)
+EFFECTS: tuple[Kind, ...] = (*STEPS, *_HITS, *_LOOPS, *_LATER_HITS, *_LATER_LOOPS)
 """Every kind that a picture can show."""
 EFFECT_NAMES: tuple[str, ...] = tuple(kind.name for kind in EFFECTS)
 """Their names, in the order in which the picture encoder counts them."""

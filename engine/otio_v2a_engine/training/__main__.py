@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--roles", default="FX,AMB", help="stems of every scene, of FX,AMB,MUS,DX (%(default)s)")
     sights = commands.add_parser("sights", help="make shards of pictures alone, for the encoder")
     for command in (scenes, sights):
+        command.add_argument("--kinds", default="", help="kinds of effect, by comma: each scene shows one of them")
         command.add_argument("--first", type=int, default=0)
         command.add_argument("--count", type=int, default=80, help="shards of 64 scenes of 8 s")
         command.add_argument("--seed", type=int, default=7)
@@ -116,7 +117,7 @@ def _export(args: argparse.Namespace) -> None:
         "config": {
             "flow": asdict(config),
             "prior": asdict(prior.config),
-            "kinds": list(EFFECT_NAMES),
+            "kinds": list(EFFECT_NAMES[: config.kinds]),
             "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6},
         },
         "training": {
@@ -143,6 +144,14 @@ def _export(args: argparse.Namespace) -> None:
         (args.to / "ATTRIBUTION.md").write_text(attribution(Bank(args.sounds)), encoding="utf-8")
 
 
+def _kinds(names: str) -> tuple[str, ...]:
+    """Names of kinds of effect, separated by commas."""
+    kinds = tuple(name.strip() for name in names.split(",") if name.strip())
+    if unknown := [name for name in kinds if name not in EFFECT_NAMES]:
+        raise SystemExit(f"unknown kinds: {', '.join(unknown)}; there are {', '.join(EFFECT_NAMES)}")
+    return kinds
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one training command; returns the exit code."""
     args = _parser().parse_args(argv)
@@ -153,11 +162,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number in range(args.first, args.first + args.count):
             roles = [Role(role) for role in args.roles.split(",")]
             shards.make_shard(
-                args.runs / "shards", number=number, seed=args.seed, bank=bank, acts=args.acts, roles=roles
+                args.runs / "shards",
+                number=number,
+                seed=args.seed,
+                bank=bank,
+                acts=args.acts,
+                kinds=_kinds(args.kinds),
+                roles=roles,
             )
     elif args.command == "sights":
         for number in range(args.first, args.first + args.count):
-            shards.make_sights(args.runs / "shards", number=number, seed=args.seed, bank=bank)
+            shards.make_sights(args.runs / "shards", number=number, seed=args.seed, bank=bank, kinds=_kinds(args.kinds))
     elif args.command == "vocoder":
         vocoder_run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
         bank = bank.without_held_out()

@@ -42,7 +42,7 @@ Rng = np.random.Generator
 
 UNSURE: dict[str, tuple[str, ...]] = {
     "speech": ("crowd", "cafe", "applause", "sneeze"),
-    "music": ("drum", "snare", "cymbal", "bell"),
+    "music": ("drum", "snare", "cymbal", "bell", "pluck", "shaker"),
 }
 """Kinds of effects that have voices or instruments in them: of these nobody is told whether it is one."""
 _STEM_S = 5

@@ -44,7 +44,7 @@ class Drawing:
     windows: tuple[int, ...] = (50, 100, 150, 200)
     several_share: float = 0.25
     shares: tuple[float, ...] = (0.62, 0.13, 0.25)
-    told_share: float = 0.25
+    told_share: float = 0.3
     seen_share: float = 0.4
     noise: float = -0.5
 

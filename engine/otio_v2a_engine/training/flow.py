@@ -84,7 +84,7 @@ def _own_tasks(
     """The encoder's loss where it has looked already; rows whose picture is another scene's do not count."""
     own = batch.get("seen_own", torch.ones(len(vectors), dtype=torch.bool, device=vectors.device))
     onset = _onset_loss(onset_logits[own], batch["onsets"][own])
-    begins = own[:, None] & (batch["kinds"] >= 0)
+    begins = own[:, None] & (batch["kinds"] >= 0) & (batch["kinds"] < run.model.kinds)
     kind = nn.functional.cross_entropy(
         model.encoder.kinds(vectors[begins]).float(), batch["kinds"][begins], reduction="sum"
     )

@@ -19,20 +19,39 @@ from otio_v2a_engine.simulate.sounds import available
 from otio_v2a_engine.simulate.vocabulary import OF_ROLE, STEPS
 from otio_v2a_engine.training import checkpoint
 
-__all__ = ["FAMILIES", "Probe", "families_of", "train_probe"]
+__all__ = ["FAMILIES", "SILENCE", "Probe", "families_of", "train_probe"]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "steps": tuple(kind.name for kind in STEPS),
-    "struck": ("metal", "glass", "wood", "stone", "plastic", "rubber", "bell", "click", "drum", "snare", "cymbal"),
+    "struck": (
+        "metal",
+        "glass",
+        "wood",
+        "stone",
+        "plastic",
+        "rubber",
+        "bell",
+        "click",
+        "drum",
+        "snare",
+        "cymbal",
+        "hammer",
+        "reload",
+        "tick",
+        "shaker",
+    ),
+    "strings": ("pluck",),
     "bodies": ("punch", "door", "clap"),
     "blasts": ("explosion", "gunshot"),
-    "air": ("swoosh", "scrape", "rustle"),
+    "air": ("swoosh", "scrape", "rustle", "saw"),
     "water": ("splash", "pouring", "stream"),
     "voices": ("dog", "rooster", "bird_call", "animal", "sneeze"),
-    "machines": ("engine", "helicopter", "chainsaw"),
+    "machines": ("engine", "helicopter", "chainsaw", "drill"),
     "fire": ("fire",),
     "crowd": ("applause",),
 }
+SILENCE = "silence"
+_FAINTEST = 1e-3
 _SEED = 4242
 
 
@@ -53,16 +72,17 @@ class Probe:
 
     @torch.no_grad()
     def likeliest(self, sounds: Sequence[npt.NDArray[np.float32]]) -> list[str]:
-        """The kind each sound passes for."""
+        """The kind each sound passes for; SILENCE below -60 dBFS RMS, whatever its spectrum is like."""
         x = torch.from_numpy(np.stack([features(sound) for sound in sounds]))
         best = self.network((x - self.mean) / self.scale).argmax(1)
-        return [self.names[int(i)] for i in best]
+        silent = [float(np.sqrt(np.mean(sound**2))) < _FAINTEST for sound in sounds]
+        return [SILENCE if nothing else self.names[int(i)] for i, nothing in zip(best, silent, strict=True)]
 
 
 def families_of(names: Sequence[str]) -> list[str]:
-    """The family of each kind."""
+    """The family of each kind; silence is one of its own."""
     table = {name: family for family, members in FAMILIES.items() for name in members}
-    return [table[name] for name in names]
+    return [SILENCE if name == SILENCE else table[name] for name in names]
 
 
 def train_probe(

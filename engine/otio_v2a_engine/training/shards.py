@@ -6,7 +6,7 @@ sights hold what the picture encoder learns from and no sound, and are made in h
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,12 +140,13 @@ def make_shard(
     seed: int,
     bank: Bank,
     acts: int = 0,
+    kinds: Sequence[str] = (),
     roles: Collection[Role] = (Role.FX, Role.AMB),
 ) -> Path:
     """Make shard `number` unless it is there; a crash leaves no half shard.
 
-    Every scene shows `acts` acts of different kinds, in one shot; with 0 the scene draws how many, and its cuts. It
-    has the stems of `roles`; FX is always one of them.
+    Every scene shows `acts` acts of different kinds, in one shot; with 0 the scene draws how many, and its cuts. Where
+    `kinds` are given the first act is of one of them. It has the stems of `roles`; FX is always one of them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"shard-{number:05d}.safetensors"
@@ -158,7 +159,7 @@ def make_shard(
     part_mels = []
     for index in range(SCENES_PER_SHARD):
         rng = checkpoint.rng_for(seed, number, index)
-        only = draw_kinds(rng, bank, count=acts)
+        only = draw_kinds(rng, bank, count=acts, among=kinds)
         scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=made)
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
@@ -202,8 +203,8 @@ def sight_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("sights-*.safetensors"))
 
 
-def make_sights(folder: Path, *, number: int, seed: int, bank: Bank) -> Path:
-    """Make shard `number` of sights unless it is there; a crash leaves no half shard."""
+def make_sights(folder: Path, *, number: int, seed: int, bank: Bank, kinds: Sequence[str] = ()) -> Path:
+    """Make shard `number` of sights unless it is there; a crash leaves no half shard. `kinds` as in `make_shard`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"sights-{number:05d}.safetensors"
     if path.exists() and path.with_suffix(".json").exists():
@@ -211,8 +212,8 @@ def make_sights(folder: Path, *, number: int, seed: int, bank: Bank) -> Path:
     maps, cuts, events = [], [], []
     for index in range(SCENES_PER_SHARD):
         rng = checkpoint.rng_for(seed, _SIGHTS, number, index)
-        acts = int(rng.random() < _TWO_ACTS) * 2
-        only = draw_kinds(rng, bank, count=acts)
+        acts = 2 if rng.random() < _TWO_ACTS else int(bool(kinds))
+        only = draw_kinds(rng, bank, count=acts, among=kinds)
         scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=(Role.FX,))
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
