@@ -24,7 +24,7 @@ from otio_v2a_engine.reach import FAR, Reach, phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS
 from otio_v2a_engine.weights import FOLDER, read_weights
 
-__all__ = ["ALSO", "BleedDetector", "split"]
+__all__ = ["ALSO", "OWN_KINDS", "BleedDetector", "split"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -32,11 +32,11 @@ _MOST = 400  # windows of a sound: all of ten minutes
 _BATCH = 32
 
 _OWN_ROLE = {"speech": Role.DX, "music": Role.MUS}
-_OWN_KINDS = {
+OWN_KINDS: dict[str, tuple[str, ...]] = {
     "speech": ("crowd", "cafe", "applause", "sneeze"),
     "music": ("drum", "snare", "cymbal", "bell", "pluck", "shaker"),
 }
-"""Kinds of effects and ambiences that have voices or instruments in them."""
+"""Kinds of effects and ambiences that have voices or instruments in them; the detector is taught neither of them."""
 ALSO: dict[str, tuple[str, ...]] = {
     "speech": (
         "a radio plays", "a television is on in the next room", "an announcement over loudspeakers", "people laughing",
@@ -137,7 +137,7 @@ class BleedDetector:
             for caption, row in zip(*self._reach.known(role), strict=True)
         ]
         for name in HEARD:
-            holds = {caption for kind in _OWN_KINDS[name] for caption in KINDS[kind].known_as}
+            holds = {caption for kind in OWN_KINDS[name] for caption in KINDS[kind].known_as}
             own = [row for caption, row in effects if caption in holds]
             others = [row for caption, row in effects if caption not in holds]
             also = self._encoder.embed(list(ALSO[name]))

@@ -122,9 +122,7 @@ def identified_options(sampling: Sampling, engine: EngineInfo) -> tuple[str, ...
     for given in sampling.options:
         name, _, value = given.partition("=")
         if name in (*engine.folder_options, *engine.weights_options):
-            folder = find_checkpoint(value, option=name, is_pipeline=name in engine.weights_options)
-            value = checkpoint_id(folder)
-            given = f"{name}={value}"
+            given = f"{name}={_id_named(name, value, engine)}"
         told.append(given)
     return tuple(told)
 
@@ -136,11 +134,15 @@ def version_for(info: EngineInfo, sampling: Sampling) -> str:
         WeightsError: a folder is not there or holds no weights.
     """
     version = version_of(info)
-    for given in sampling.options:
-        name, _, value = given.partition("=")
-        if name in info.weights_options:
-            version += f"+{checkpoint_id(find_checkpoint(value, option=name, is_pipeline=True))}"
+    for name in info.weights_options:
+        if (value := sampling.option(name)) is not None:
+            version += f"+{_id_named(name, value, info)}"
     return version
+
+
+def _id_named(option: str, value: str, engine: EngineInfo) -> str:
+    """The id of the folder that an option of an engine names."""
+    return checkpoint_id(find_checkpoint(value, option=option, is_pipeline=option in engine.weights_options))
 
 
 def _tensors(folder: Path) -> list[Path]:

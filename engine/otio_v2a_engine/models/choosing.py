@@ -63,9 +63,8 @@ def on_time(mels: Tensor, slots: Sequence[int]) -> Tensor:
     heard = mels.clamp_min(_INAUDIBLE)
     rise = torch.nn.functional.pad((heard[:, 2:] - heard[:, :-2]).clamp_min(0).mean(2), (2, 0))
     at = torch.arange(rise.shape[1], device=mels.device)
-    near = (at >= torch.tensor(slots, device=mels.device)[:, None] - _EARLY) & (
-        at <= torch.tensor(slots, device=mels.device)[:, None] + _LATE
-    )
+    instants = torch.tensor(slots, device=mels.device)[:, None]
+    near = (at >= instants - _EARLY) & (at <= instants + _LATE)
     strongest = torch.where(near, rise[:, None], 0.0).amax(2)
     hit = (strongest > _BEGINS * rise.amax(1, keepdim=True)).float().mean(1)
     there = torch.where(near.any(0), rise, 0.0).sum(1) / rise.sum(1).clamp_min(1e-6)

@@ -10,13 +10,14 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FLOOR", "HOP", "MEL_BANDS", "N_FFT", "SAMPLE_RATE", "filterbank", "log_mel", "window"]
+__all__ = ["FLOOR", "HOP", "MEL_BANDS", "N_FFT", "SAMPLE_RATE", "SILENT", "filterbank", "log_mel", "window"]
 
 SAMPLE_RATE = 48000  # Hz
 N_FFT = 2048  # samples
 HOP = 480  # samples: 10 ms
 MEL_BANDS = 96
 FLOOR = -5.0  # in 20 dB: -100 dB below a full-scale sine
+SILENT = -4.3  # a frame whose loudest band is below -86 dB is silence
 _LOW_HZ, _HIGH_HZ = 30.0, 20000.0
 
 

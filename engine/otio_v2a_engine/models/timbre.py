@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from otio_v2a_engine.models.ear import FEATURES, features_of_mel
+from otio_v2a_engine.models.mel import SILENT
 
 __all__ = ["TIMBRE", "PriorConfig", "TimbrePrior", "TimbreSpace", "describe", "fit_timbre"]
 
@@ -23,14 +24,13 @@ _COMPONENTS = 64
 TIMBRE = _COMPONENTS + 1
 """Numbers of a timbre: the strongest components of the features, and the level."""
 
-_SILENT = -4.3  # log-mel, in 20 dB: what never is louder has no timbre
 _LEVEL, _LEVEL_SPREAD = -2.0, 0.7  # of the loudest band, in 20 dB
 
 
 def describe(mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     """Features of a log-mel `(F, 96)` of at least five frames and its loudest band, `(385,)`; None of silence."""
     loudest = float(mel.max(initial=-5.0))
-    if loudest <= _SILENT:
+    if loudest <= SILENT:
         return None
     return np.append(features_of_mel(mel), np.float32(loudest))
 

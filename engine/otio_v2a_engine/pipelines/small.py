@@ -36,7 +36,7 @@ from otio_v2a_engine.models.choosing import left_out, on_time
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions
 from otio_v2a_engine.models.level import limit
-from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, SILENT, log_mel
 from otio_v2a_engine.models.refine import refine
 from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
@@ -52,7 +52,6 @@ __all__ = ["SmallEngine"]
 
 _ROLES = (Role.FX, Role.AMB, Role.DX)  # in the order of the role embedding
 _SHORTEST = 50  # tokens: the shortest window it was trained on
-_SILENT = -4.3  # log-mel, in 20 dB: a frame whose loudest band is below -86 dB is silence
 _CLOSED = 0.95  # how far the gate closes there: what is left cannot be heard, but is no digital zero
 _ROUNDS = 12  # of band gains after the vocoder: decision record 0315
 _MARGIN = 1  # tokens after the end, so that the vocoder sees past it
@@ -241,15 +240,18 @@ class SmallEngine:
             return self._codec.silence(n_tokens)  # nobody asks for a voice, and none is seen
         events, slots = torch.zeros(1, n_tokens, EVENT_SLOTS + 1), list[int]()
         shown = torch.ones(n_tokens, dtype=torch.bool)
+        only_begins = False
         if request.prompt.role is Role.FX:
+            named = self._reach.kinds(text, names=self._kinds)
+            only_begins = self._only_begins(named, text)
             spots = find_spots(onsets[0])
             if request.events is not None:
                 slots, known = _slots(request.events), TOLD
             else:
-                if is_faint := not spots and bool(text) and not self._lasts(self._reach.kinds(text, names=self._kinds)):
+                if is_faint := not spots and bool(text) and not self._lasts(named):
                     spots = find_spots(onsets[0], at_least=_FAINTLY)  # something was asked for that happens at once
                 found = [spot.slot for spot in away_from_cuts(spots, request.picture.cuts_s)]
-                slots = self._wanted(found, vectors[0], text, negative)
+                slots = self._wanted(found, vectors[0], named, negative, is_all=only_begins)
                 known = SEEN if slots == found and not is_faint else TOLD
             events, shown = event_slots(slots, n_tokens, known=known), ~edited_tokens(spots, slots, n_tokens)
         elif request.prompt.role is Role.AMB:
@@ -322,7 +324,7 @@ class SmallEngine:
             x = x[best : best + 1]
         rest = times[begun:]
         x = sampling.sample(velocity, x[:1], rest, step=step, held=held, on_step=lambda i: on_step(begun + i))
-        if held is None and slots and self._only_begins(text):
+        if held is None and slots and only_begins:
             first = min(slots) // EVENT_SLOTS
             x[:, :first] = self._codec.silence(first)
         return x
@@ -364,22 +366,22 @@ class SmallEngine:
         """Whether one of the phrases `(phrases, kinds)` names something that lasts."""
         return any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in named.argmax(1))
 
-    def _only_begins(self, text: str) -> bool:
-        """Whether all that a prompt names begins at instants: before the first of them nothing is heard."""
-        named = self._reach.kinds(text, names=self._kinds)
+    def _only_begins(self, named: Tensor, text: str) -> bool:
+        """Whether all that a prompt names begins at instants: it is about all events, and silent before the first.
+
+        What lasts has no events: a prompt that names it says nothing of those that are seen.
+        """
         return 0 < len(named) == len(phrases(text)) and not self._lasts(named)
 
-    def _wanted(self, slots: list[int], vectors: Tensor, text: str, negative: str) -> list[int]:
+    def _wanted(self, slots: list[int], vectors: Tensor, named: Tensor, negative: str, *, is_all: bool) -> list[int]:
         """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
-        if not slots or not (text or negative):
+        if not slots or not (len(named) or negative):
             return slots
-        asked, forbidden = (self._reach.kinds(words, names=self._kinds) for words in (text, negative))
         out = left_out(
             self._encoder.kinds(vectors[[slot // EVENT_SLOTS for slot in slots]]).cpu(),
-            asked=asked,
-            forbidden=forbidden,
-            # What lasts has no events: a prompt that names it says nothing of those that are seen.
-            is_all=len(asked) == len(phrases(text)) and not self._lasts(asked),
+            asked=named,
+            forbidden=self._reach.kinds(negative, names=self._kinds),
+            is_all=is_all,
         )
         return [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
 
@@ -389,7 +391,7 @@ class SmallEngine:
 
     def _vocode(self, mel: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
         """Mono sound `(480 F,)` of a log-mel `(1, F, 96)`."""
-        silent = mel.amax(dim=2, keepdim=True) < _SILENT
+        silent = mel.amax(dim=2, keepdim=True) < SILENT
         noise = torch.randn(1, mel.shape[1], NOISE_CHANNELS, generator=generator).to(self._device)
         attacks = find_attacks(mel[0].cpu().numpy())
         sound = refine(self._vocoder(mel, noise)[0].float(), mel[0], rounds=_ROUNDS, attacks=attacks)

@@ -21,6 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional as F
 
+from otio_v2a_engine.bleed import OWN_KINDS
 from otio_v2a_engine.models.bleed import HEARD, RATE, WINDOW, BleedNetwork, pictures
 from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.pipelines.small import SmallEngine
@@ -33,18 +34,13 @@ from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.ear import draw_one
 from otio_v2a_engine.training.packing import write_weights
 
-__all__ = ["UNSURE", "BleedRun", "Stems", "draw_stems", "mixed", "network_of", "train", "windows"]
+__all__ = ["BleedRun", "Stems", "draw_stems", "mixed", "network_of", "train", "windows"]
 
 _log = logging.getLogger(__name__)
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-UNSURE: dict[str, tuple[str, ...]] = {
-    "speech": ("crowd", "cafe", "applause", "sneeze"),
-    "music": ("drum", "snare", "cymbal", "bell", "pluck", "shaker"),
-}
-"""Kinds of effects that have voices or instruments in them: of these nobody is told whether it is one."""
 _STEM_S = 5
 _LOWEST_DB, _HIGHEST_DB = -15.0, 15.0  # speech or music against the rest, both where they sound
 _AUDIBLE = 0.03  # of a stem's peak: the window must hold something as loud
@@ -217,7 +213,7 @@ def windows(rng: Rng, stems: Stems, count: int) -> Windows:
 def _label(name: str, holds: Sequence[str]) -> float:
     if name in holds:
         return 1.0
-    return -1.0 if any(kind in UNSURE[name] for kind in holds) else 0.0
+    return -1.0 if any(kind in OWN_KINDS[name] for kind in holds) else 0.0
 
 
 def _plan(run: BleedRun, bank: Bank) -> list[str]:

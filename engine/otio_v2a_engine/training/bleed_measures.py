@@ -9,13 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from otio_v2a_engine.bleed import split
+from otio_v2a_engine.bleed import OWN_KINDS, split
 from otio_v2a_engine.models.bleed import HEARD, RATE, BleedNetwork, pictures
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.sounds import available
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, EFFECT_NAMES, MUSIC, VOICES
 from otio_v2a_engine.training import checkpoint
-from otio_v2a_engine.training.bleed import UNSURE, Stems, draw_stems
+from otio_v2a_engine.training.bleed import Stems, draw_stems
 from otio_v2a_engine.training.ear_measures import auc
 
 __all__ = ["LEVELS_DB", "at_level", "measure"]
@@ -38,7 +38,7 @@ class Set:
     def clean_of(self, name: str) -> Tensor:
         """The answers on one of HEARD to those that are known to be without it."""
         column = HEARD.index(name)
-        return self.surest[[kind not in UNSURE[name] for kind in self.kinds], column]
+        return self.surest[[kind not in OWN_KINDS[name] for kind in self.kinds], column]
 
     def part(self, first: int) -> "Set":
         """Every second one."""
@@ -144,7 +144,7 @@ def found_at(
 
 
 def _is_unsure(kind: str) -> bool:
-    return any(kind in kinds for kinds in UNSURE.values())
+    return any(kind in kinds for kinds in OWN_KINDS.values())
 
 
 def _middle(sets: Any, name: str) -> Tensor:
