@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 
 from otio_v2a_engine.contract import Role
+from otio_v2a_engine.dying import FADES
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
-from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training import checkpoint, fades, shards
 from otio_v2a_engine.training import flow as flow_training
 from otio_v2a_engine.training import prior as prior_training
 from otio_v2a_engine.training import vocoder as vocoder_training
@@ -72,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the weights file that ships")
     export.add_argument("--to", type=Path, required=True, help="folder of small.safetensors and small.json")
     export.add_argument("--figures", type=Path, help="JSON of an evaluation, put into the note")
+    fading = commands.add_parser(
+        "fades", help="measure how fast each kind of sound dies away, write the table that ships"
+    )
+    fading.add_argument("--each", type=int, default=14, help="scenes of every kind")
+    fading.add_argument("--seed", type=int, default=31)
+    fading.add_argument("--to", type=Path, default=FADES, help="file (that of the package)")
     ear = commands.add_parser("ear", help="draw sounds, train the ear that tells how takes fit their prompts, write it")
     ear.add_argument("--to", type=Path, default=FOLDER, help="folder of ear.safetensors and ear.json (the package's)")
     ear.add_argument("--each", type=int, default=140, help="sounds a kind")
@@ -215,6 +222,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             device=args.device,
             minutes=args.minutes,
         )
+    elif args.command == "fades":
+        fades.measure(bank=bank, each=args.each, seed=args.seed, to=args.to)
     elif args.command == "export":
         _export(args)
     elif args.command == "ear":
