@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d, median_filter
 
-from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, log_mel
+from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, SILENT, log_mel
 
 __all__ = ["Score", "chance", "f1", "find_mel_onsets", "find_onsets", "match", "pre_echo_db"]
 
@@ -13,36 +14,43 @@ Score = tuple[int, int, int]
 """Matched, found, true."""
 
 _APART = 9  # frames: onsets within 90 ms are one
+_LAG = 4  # frames over which the flux is measured
+_BANDS = 5  # a band is compared with the loudest of so many around it
+_RISE, _AROUND = 0.12, 1.3  # at least so many units of 20 dB, and so much more than the median flux of 250 ms around
+_LOUD = 0.25  # of the greatest flux
+_BEGINS = 0.4  # frames: a frame hears 43 ms, so a sound begins after the middle of the one that rises most
 
 
-def find_onsets(sound: npt.NDArray[np.float32], *, range_db: float = 40.0) -> npt.NDArray[np.float64]:
+def find_onsets(sound: npt.NDArray[np.float32], *, range_db: float = 60.0) -> npt.NDArray[np.float64]:
     """Onsets of mono 48 kHz sound `(n,)` in seconds; see `find_mel_onsets`."""
     return find_mel_onsets(log_mel(sound), range_db=range_db)
 
 
-def find_mel_onsets(log_mel_: npt.NDArray[np.float32], *, range_db: float = 40.0) -> npt.NDArray[np.float64]:
-    """Onsets in seconds: peaks of the rise of the log-mel over 20 ms.
+def find_mel_onsets(log_mel_: npt.NDArray[np.float32], *, range_db: float = 60.0) -> npt.NDArray[np.float64]:
+    """Onsets in seconds: peaks of the spectral flux of the log-mel over 40 ms (SuperFlux, Böck and Widmer, DAFx 2013).
+
+    A band rises only above what it and its neighbours were, so that a partial that wavers is no onset. Settings were
+    chosen on the true stems of 89 simulated scenes: F1 there 0.85, and 0.87 on 89 others.
 
     Args:
         log_mel_: `(F, 96)` in units of 20 dB.
-        range_db: onsets this far below the loudest frame, and all below -70 dB, are not heard.
+        range_db: what is this far below the loudest band, and all below -70 dB, is not heard.
     """
-    mel = np.maximum(log_mel_, -3.5)
-    if len(mel) < 4:
+    top = float(log_mel_.max(initial=-5.0))
+    if top <= SILENT or len(log_mel_) < _LAG:
         return np.zeros(0)
-    before = np.vstack([np.full((2, mel.shape[1]), -3.5, np.float32), mel[:-2]])
-    rise = np.maximum(mel - before, 0).mean(1)
-    level = mel.max(1)
-    audible = np.maximum(level, np.r_[level[1:], level[-1]]) > max(float(level.max()) - range_db / 20, -3.4)
-    threshold = max(0.1, 0.2 * float(rise.max()))
+    quiet = max(top - range_db / 20, -3.5)
+    mel = np.maximum(log_mel_, quiet)
+    before = np.vstack([np.full((_LAG, mel.shape[1]), quiet, np.float32), maximum_filter1d(mel, _BANDS, axis=1)])
+    flux = np.maximum(mel - before[: len(mel)], 0).mean(1)
+    first = np.maximum(mel - before[_LAG - 1 : -1], 0).mean(1)  # over 10 ms: when in a rise it begins
+    heard = flux > np.maximum(_LOUD * flux.max(), _RISE + _AROUND * median_filter(flux, 25, mode="nearest"))
     found: list[int] = []
-    for i in range(len(rise)):
-        peak = float(rise[max(0, i - _APART) : i + _APART + 1].max())
-        around = float(np.median(rise[max(0, i - 12) : i + 13]))
-        apart = not found or i - found[-1] > _APART
-        if audible[i] and apart and rise[i] == peak and rise[i] > max(threshold, 0.1 + 1.3 * around):
+    for i in np.flatnonzero(heard & (flux == maximum_filter1d(flux, 2 * _APART + 1))).tolist():
+        if not found or i - found[-1] > _APART:
             found.append(i)
-    return (np.array(found, float) - 0.5) * HOP / SAMPLE_RATE
+    begins = [max(0, i - _LAG - 1) + int(first[max(0, i - _LAG - 1) : i + 2].argmax()) for i in found]
+    return (np.array(begins, float) + _BEGINS) * HOP / SAMPLE_RATE
 
 
 def match(found: Sequence[float], true: Sequence[float], *, tolerance_s: float = 0.05) -> tuple[Score, list[float]]:
