@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from otio_v2a.cli_models import add_engine_options, add_explain, add_weights
+from otio_v2a.cli_models import add_engine_options, add_explain, add_option, add_weights
 from otio_v2a.errors import V2AError
 
 __all__ = ["main"]
@@ -184,6 +184,7 @@ def _add_spot(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--at-least", type=float, metavar="P", help="how sure, 0 to 1 (as what sounds by itself)")
     parser.add_argument("--again", action="store_true", help="also clips spotted before; replaces our markers")
     parser.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
+    add_option(parser)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
     parser.add_argument("--target", choices=TARGETS, default="portable", help="the host to write for (portable)")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of text")

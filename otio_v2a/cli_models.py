@@ -3,22 +3,27 @@
 import argparse
 from pathlib import Path
 
-__all__ = ["add_engine_options", "add_explain", "add_weights"]
+__all__ = ["add_engine_options", "add_explain", "add_option", "add_weights"]
 
 Commands = argparse._SubParsersAction  # typing only: argparse has no public name for it
 _KINDS = ("vta-ldm",)
 _EXPORTED = ("small",)
 
 
-def add_engine_options(group: argparse._ArgumentGroup) -> None:
-    """Options for engines with settings of their own, or with weights that the user brings."""
-    group.add_argument(
+def add_option(parser: argparse._ActionsContainer) -> None:
+    """`--option`, for engines with settings of their own."""
+    parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
         help="a setting of the engine's own, repeatable (see: otio-v2a engines --json)",
     )
+
+
+def add_engine_options(group: argparse._ArgumentGroup) -> None:
+    """Options for engines with settings of their own, or with weights that the user brings."""
+    add_option(group)
     group.add_argument(
         "--paper-compatible",
         action="store_true",
@@ -83,5 +88,6 @@ def add_explain(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed (0)")
     parser.add_argument("--engine", metavar="NAME", help="engine to use (see: otio-v2a engines)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where the engine runs (cpu)")
+    add_option(parser)
     parser.add_argument("--weights", type=Path, metavar="DIR", help="weights folder, or a folder of them")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of text")

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from otio_v2a.engine_process import run_module
 from otio_v2a.errors import CutError, PlanError
+from otio_v2a.plan_options import own_settings
 from otio_v2a.spans import ClipSpan
 from otio_v2a_engine import wire
 from otio_v2a_engine.contract import EngineError, EngineInfo, PromptSpec, RenderRequest, Role
@@ -64,6 +65,7 @@ def _choose(spans: Sequence[ClipSpan], *, wanted: str | None, cut: Path) -> Clip
 
 
 def _request(span: ClipSpan, info: EngineInfo, args: argparse.Namespace) -> RenderRequest:
+    sampling = own_settings(info, args.option)
     rate = 48000 if 48000 in info.sample_rates else info.sample_rates[0]
     longest = int(info.max_window_s * rate)
     try:
@@ -74,6 +76,7 @@ def _request(span: ClipSpan, info: EngineInfo, args: argparse.Namespace) -> Rend
             sample_rate=rate,
             channels=info.channels[0],
             seed=args.seed,
+            sampling=sampling,
         )
     except ValueError as error:
         raise PlanError(str(error)) from error

@@ -23,6 +23,7 @@ def spot(args: argparse.Namespace) -> int:
         device=args.device,
         clips=tuple(args.clip),
         again=args.again,
+        options=tuple(dict.fromkeys(args.option)),
         **({} if args.at_least is None else {"at_least": args.at_least}),
         **({} if args.engine is None else {"engine": args.engine}),
     )

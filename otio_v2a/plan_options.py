@@ -1,14 +1,15 @@
 """Owns how all clips of a run are rendered, and which engine makes which role. Knows no clip and plans nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from otio_v2a.errors import PlanError
-from otio_v2a_engine.contract import Role, Sampling
+from otio_v2a_engine.checkpoint_folders import identified_options
+from otio_v2a_engine.contract import EngineError, EngineInfo, Role, Sampling
 from otio_v2a_engine.registry import DEFAULT_ENGINE, engine_for
 
-__all__ = ["DEFAULT_HANDLES_S", "PlanOptions"]
+__all__ = ["DEFAULT_HANDLES_S", "PlanOptions", "own_settings"]
 
 DEFAULT_HANDLES_S = Fraction(1, 2)
 
@@ -47,3 +48,18 @@ class PlanOptions:
         """Sampler settings of a role: an engine to which another leaves it knows nothing of that one's."""
         is_left = self.engine_of(role) != self.role_engines.get(role, self.engine)
         return Sampling() if is_left else self.sampling
+
+
+def own_settings(engine: EngineInfo, options: Sequence[str]) -> Sampling:
+    """An engine's own settings as a user gave them, each counted once, for what asks it without a plan.
+
+    Raises:
+        PlanError: one is badly written, not declared by the engine, or names a folder that holds no model.
+    """
+    try:
+        sampling = Sampling(options=tuple(dict.fromkeys(options)))
+        engine.check_options(sampling.options)
+        identified_options(sampling, engine)
+    except (EngineError, ValueError) as error:
+        raise PlanError(str(error)) from error
+    return sampling

@@ -17,6 +17,7 @@ from otio_v2a.errors import CutError, PlanError, RunError
 from otio_v2a.event_markers import EVENT, EVENT_COLOUR, EVENT_NAME, SPOTTED, event_fields, is_spotted
 from otio_v2a.leaves import Leaf
 from otio_v2a.mapping import TimeMap, tidy
+from otio_v2a.plan_options import own_settings
 from otio_v2a.references import Clock, Locator
 from otio_v2a.spans import ClipSpan
 from otio_v2a.takes import TakeStore, default_root
@@ -24,9 +25,10 @@ from otio_v2a.targets import Target
 from otio_v2a.timeline import Cut, ReadOptions
 from otio_v2a.tracks import NAMESPACE
 from otio_v2a.walk import Walker
-from otio_v2a.worker_process import Stop
+from otio_v2a.worker_process import Stop, WorkerFailed
 from otio_v2a.workers import Workers
-from otio_v2a_engine.contract import VisualEvent
+from otio_v2a_engine.checkpoint_folders import version_for
+from otio_v2a_engine.contract import VisualEvent, WeightsError
 from otio_v2a_engine.registry import DEFAULT_ENGINE, specs
 from otio_v2a_engine.specs import SURE
 
@@ -46,6 +48,7 @@ class SpotOptions:
         at_least: confidence below which nothing is marked.
         clips: names, ids or globs of the clips that are meant; all when empty.
         again: also look at clips that were spotted before; their event markers of ours are replaced.
+        options: settings of the engine's own, as in `Sampling.options`.
         run: workers.
     """
 
@@ -57,6 +60,7 @@ class SpotOptions:
     at_least: float = SURE
     clips: tuple[str, ...] = ()
     again: bool = False
+    options: tuple[str, ...] = ()
     run: runner.RunOptions = field(default_factory=runner.RunOptions)
 
 
@@ -98,11 +102,11 @@ def spot(
 
     Raises:
         CutError: the cut cannot be read, or would be overwritten.
-        PlanError: there is no such engine, or it finds no events.
+        PlanError: there is no such engine, it finds no events, or an option is not its own or names no weights.
         RunError: the worker failed as a whole.
         TargetError: the timeline cannot be written.
     """
-    _check(options)
+    version = _check(options)
     cut = timeline.read(cut_path, options=options.read)
     if options.out.resolve() == cut.path.resolve() and options.out.suffix != ".otio":
         raise CutError(f"{options.out} is the cut itself; choose another file with --out")
@@ -120,16 +124,17 @@ def spot(
     if options.clips and not spans and not any("spotted before" in note for note in notes):
         raise CutError(f"no clip fits {', '.join(options.clips)}; there are {', '.join(s.name for s in cut.spans)}")
     found = look(spans, options, notes=notes, on_clip=on_clip)
-    marked = with_markers(cut, found, engine=options.engine)
+    marked = with_markers(cut, found, engine=options.engine, version=version)
     base = cut.media_base or cut.path.parent
     out = targets.write(marked, options.out, options.target, base=base)
     return Spotted(clips=tuple(found), out=out, notes=tuple(dict.fromkeys(notes)))
 
 
-def with_markers(cut: Cut, found: Sequence[ClipEvents], *, engine: str) -> otio.schema.Timeline:
+def with_markers(cut: Cut, found: Sequence[ClipEvents], *, engine: str, version: str) -> otio.schema.Timeline:
     """A copy of the cut's timeline with event markers on the clips that were looked at; the cut stays as it is.
 
-    Our own event markers from before go from these clips, all other markers stay.
+    Our own event markers from before go from these clips, all other markers stay. The clips remember who looked:
+    engine and version, with the id of weights that a user brought.
     """
     result = copy.deepcopy(cut.timeline)
     clock = Clock(cut.timing.rate)
@@ -149,7 +154,7 @@ def with_markers(cut: Cut, found: Sequence[ClipEvents], *, engine: str) -> otio.
             cleared.add(clip_id)
             _clear(leaf.clip)
             own = dict(leaf.clip.metadata.get(NAMESPACE, {}))
-            leaf.clip.metadata[NAMESPACE] = {**own, SPOTTED: {"engine": f"{engine} {_version(engine)}"}}
+            leaf.clip.metadata[NAMESPACE] = {**own, SPOTTED: {"engine": f"{engine} {version}"}}
         for event in clip.events:
             leaf.clip.markers.append(_marker(event, clip.span, leaf))
     return result
@@ -184,10 +189,13 @@ def look(
                         engine=options.engine,
                         device=options.device,
                         at_least=options.at_least,
+                        options=options.options,
                         on_progress=lambda _: None,
                         stop=stop,
                     )
                 except RunError as error:
+                    if options.options and isinstance(error, WorkerFailed) and error.kind == WeightsError.__name__:
+                        raise PlanError(str(error)) from error  # of no other clip could they tell more
                     notes.append(f"{span.name} on {span.track}: no events are looked for: {error}")
                     continue
                 found.append(ClipEvents(span, events))
@@ -242,7 +250,8 @@ def _matches(key: str, span: ClipSpan) -> bool:
     return key in (span.clip_id, span.name) or fnmatchcase(span.name, key)
 
 
-def _check(options: SpotOptions) -> None:
+def _check(options: SpotOptions) -> str:
+    """The version that looks. Raises PlanError."""
     known = specs()
     if options.engine not in known:
         raise PlanError(f"there is no engine {options.engine!r}; installed: {', '.join(known)}")
@@ -251,7 +260,5 @@ def _check(options: SpotOptions) -> None:
         raise PlanError(f"engine {options.engine} follows no events; {' or '.join(able) or 'no installed engine'} does")
     if not 0 < options.at_least < 1:
         raise PlanError(f"a confidence lies between 0 and 1, not {options.at_least:g}")
-
-
-def _version(engine: str) -> str:
-    return specs()[engine].info.version
+    info = known[options.engine].info
+    return version_for(info, own_settings(info, options.options))

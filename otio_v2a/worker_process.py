@@ -184,10 +184,14 @@ class WorkerProcess:
         engine: str,
         device: str,
         at_least: float,
+        options: tuple[str, ...] = (),
         on_progress: Callable[[wire.Advanced], None],
         stop: Stop,
     ) -> tuple[VisualEvent, ...]:
-        """Instants of a picture that an engine sees sound, ascending. Raises as `render` does."""
+        """Instants of a picture that an engine, with these settings of its own, sees sound, ascending.
+
+        Raises as `render` does.
+        """
         command = wire.FindEvents(
             id=f"e{next(self._ids)}",
             engine=engine,
@@ -195,6 +199,7 @@ class WorkerProcess:
             picture=picture,
             duration_s=duration_s,
             at_least=at_least,
+            options=options,
         )
         answer = self._ask(command, on_progress=on_progress, stop=stop)
         if not isinstance(answer, wire.EventsFound):

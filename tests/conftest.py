@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -53,6 +53,23 @@ def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
     from otio_v2a import stem_files
 
     monkeypatch.setattr(stem_files, "marked", lambda blocks, **_: blocks)
+
+
+@pytest.fixture(scope="session")
+def make_weights() -> Callable[..., Path]:
+    """`make_weights(folder, onsets=)`: the weights of `small` with so much added to the logits of all onsets, as a
+    user's own."""
+    from otio_v2a_engine.training.packing import write_weights
+    from otio_v2a_engine.weights import read_weights
+
+    def make(folder: Path, *, onsets: float) -> Path:
+        shipped = read_weights("small")
+        tensors = dict(shipped.tensors)
+        tensors["encoder/onsets.bias"] = tensors["encoder/onsets.bias"] + onsets
+        write_weights("small", tensors, note={"config": shipped.note["config"]}, folder=folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -378,7 +378,11 @@ class EngineInfo:
             raise UnsupportedRequest(
                 f"engine {self.name} makes {roles}, not {request.prompt.role}; choose another engine"
             )
-        for option in request.sampling.options:
+        self.check_options(request.sampling.options)
+
+    def check_options(self, options: tuple[str, ...]) -> None:
+        """Raise UnsupportedRequest, naming those there are, when one of `Sampling.options` is not declared."""
+        for option in options:
             if option.partition("=")[0] not in self.options:
                 known = f"its options are {', '.join(self.options)}" if self.options else "it has none"
                 raise UnsupportedRequest(f"engine {self.name} has no option {option!r}; {known}")

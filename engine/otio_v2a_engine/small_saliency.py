@@ -9,9 +9,9 @@ from otio_v2a_engine.conditioning import see
 from otio_v2a_engine.contract import RenderRequest
 from otio_v2a_engine.lengths import position
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN
-from otio_v2a_engine.models.flow import FlowConfig, PictureEncoder
 from otio_v2a_engine.models.motion import token_times
 from otio_v2a_engine.saliency import Saliency, spans_of
+from otio_v2a_engine.small_networks import BroughtWeights, Networks
 from otio_v2a_engine.weights import read_weights
 
 __all__ = ["explain"]
@@ -22,13 +22,11 @@ def explain(request: RenderRequest, *, n_spans: int) -> Saliency:
 
     Raises:
         PictureError: the picture cannot be decoded.
+        WeightsError: the request names a folder without weights of this engine.
         ValueError: the number of spans cannot be.
     """
-    weights = read_weights("small")
-    config = FlowConfig(**weights.note["config"]["flow"])
-    encoder = PictureEncoder(width=config.picture, kinds=config.kinds)
-    encoder.load_state_dict(weights.part("encoder"))
-    encoder.eval().requires_grad_(False)
+    brought = BroughtWeights(torch.device("cpu")).of(request.sampling)
+    encoder = (brought or Networks.of(read_weights("small"))).encoder
     n_tokens = -(-request.n_samples * 48000 // (request.sample_rate * SAMPLES_PER_TOKEN))
     maps, cuts = see(request.picture, n_tokens=n_tokens, n_shown=n_tokens)
     spans_s = spans_of(request.duration_s, n_spans)

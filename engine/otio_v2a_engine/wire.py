@@ -79,6 +79,7 @@ class FindEvents:
 
     Attributes:
         at_least: confidence, 0 to 1, below which an instant is none.
+        options: settings of the engine's own, as in `Sampling.options`.
     """
 
     id: str
@@ -87,6 +88,7 @@ class FindEvents:
     picture: Picture
     duration_s: Fraction
     at_least: float
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

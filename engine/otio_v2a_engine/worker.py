@@ -331,6 +331,7 @@ class _Bench:
             work.picture,
             work.duration_s,
             at_least=work.at_least,
+            options=work.options,
             cancelled=self._inbox.cancelled,
             on_progress=self._progress(work.id),
         )

@@ -21,7 +21,9 @@ class _Sees(FakeEngine):
         self._times = times
         self.windows: list[tuple[Fraction, Fraction]] = []
 
-    def spot(self, picture: Picture, *, duration_s: Fraction, at_least: float) -> tuple[VisualEvent, ...]:
+    def spot(
+        self, picture: Picture, *, duration_s: Fraction, at_least: float, options: tuple[str, ...] = ()
+    ) -> tuple[VisualEvent, ...]:
         self.windows.append((picture.start_s, duration_s))
         inside = (time - picture.start_s for time in self._times)
         return tuple(VisualEvent(time, at_least) for time in inside if 0 <= time < duration_s)
@@ -57,6 +59,19 @@ def test_a_search_can_be_cancelled() -> None:
 def test_an_engine_that_does_not_spot_is_refused() -> None:
     with pytest.raises(UnsupportedRequest, match="fake finds no events"):
         _find(FakeEngine("cpu"), 1)
+
+
+def test_an_option_that_the_engine_does_not_declare_is_refused() -> None:
+    with pytest.raises(UnsupportedRequest, match="fake has no option 'weights=mine'; it has none"):
+        find_events(
+            _Sees(()),
+            PICTURE,
+            Fraction(1),
+            at_least=0.5,
+            options=("weights=mine",),
+            cancelled=lambda: False,
+            on_progress=lambda _: None,
+        )
 
 
 def test_what_is_seen_at_a_camera_cut_is_no_event() -> None:

@@ -40,7 +40,7 @@ commands = st.one_of(
     st.builds(wire.Render, words, words, words, requests, words),
     st.builds(wire.FindShots, words, pictures, positive),
     st.builds(wire.MeasureFit, words, words, st.integers(0, 2**40), st.integers(1, 2**40), prompts),
-    st.builds(wire.FindEvents, words, words, words, pictures, positive, st.floats(0, 1)),
+    st.builds(wire.FindEvents, words, words, words, pictures, positive, st.floats(0, 1), st.lists(words).map(tuple)),
     st.builds(wire.Cancel, words),
     st.just(wire.Quit()),
 )

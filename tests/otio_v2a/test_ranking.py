@@ -105,7 +105,8 @@ def _write(tmp_path: Path, make_movie: Callable[..., Path], *, text: str) -> Pat
     movie = make_movie(tmp_path / "a.mov", frames=72, rate=24)
     cut = timeline.read(movie)
     events = tuple(VisualEvent(Fraction(time).limit_denominator(1000)) for time in TIMES)
-    write(with_markers(cut, [ClipEvents(cut.spans[0], events)], engine="small"), tmp_path / "cut.otio", Target.PORTABLE)
+    marked = with_markers(cut, [ClipEvents(cut.spans[0], events)], engine="small", version="1")
+    write(marked, tmp_path / "cut.otio", Target.PORTABLE)
     cut = timeline.read(tmp_path / "cut.otio")
     asks = prompts.resolve(cut.spans, flags=PromptFlags(text=text, takes=3, roles=(Role.FX,)))
     out = tmp_path / "out.otio"

@@ -8,13 +8,15 @@ from pathlib import Path
 import opentimelineio as otio
 import pytest
 
-from otio_v2a import jobs, prompts, targets, timeline
+from otio_v2a import cli, jobs, prompts, targets, timeline
 from otio_v2a.errors import CutError, PlanError
 from otio_v2a.event_markers import span_events
 from otio_v2a.markers import marker_wishes
 from otio_v2a.spotting import ClipEvents, SpotOptions, spot, with_markers
 from otio_v2a.targets import Target
+from otio_v2a_engine.checkpoint_folders import checkpoint_id
 from otio_v2a_engine.contract import Role, VisualEvent
+from otio_v2a_engine.specs import SMALL
 
 MakeMovie = Callable[..., Path]
 RATE = 24
@@ -50,7 +52,7 @@ def _marked(path: Path, out: Path, *, events: tuple[VisualEvent, ...] = EVENTS) 
     """Mark the clip `shot`."""
     cut = timeline.read(path)
     span = next(span for span in cut.spans if span.name == "shot")
-    marked = with_markers(cut, [ClipEvents(span, events)], engine="small")
+    marked = with_markers(cut, [ClipEvents(span, events)], engine="small", version="1")
     return targets.write(marked, out, Target.FCP_XML if out.suffix == ".xml" else Target.OTIOZ
                          if out.suffix == ".otioz" else Target.PORTABLE)  # fmt: skip
 
@@ -203,3 +205,37 @@ def test_a_still_movie_is_marked_with_nothing_and_left_alone_afterwards(tmp_path
     again = spot(done.out, SpotOptions(out=tmp_path / "again.otio"))
     assert again.clips == ()
     assert any("was spotted before" in note for note in again.notes)
+
+
+def test_weights_of_ones_own_decide_what_is_marked_and_the_clip_remembers_them(
+    tmp_path: Path, make_movie: MakeMovie, make_weights: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    movie = make_movie(tmp_path / "a.mov", frames=1, rate=1)  # in which the weights that ship see nothing
+    folder = make_weights(tmp_path / "eager", onsets=30)
+    out = tmp_path / "out.otio"
+    assert cli.main(["spot", str(movie), "--out", str(out), "--option", f"weights={folder}"]) == 0
+    (clip,) = otio.adapters.read_from_file(str(out)).find_clips()
+    assert len(clip.markers) > 1
+    assert clip.metadata["otio_v2a"]["spotted"]["engine"] == f"small {SMALL.info.version}+{checkpoint_id(folder)}"
+    (folder / "small.json").write_text("{}")
+    again = tmp_path / "again.otio"
+    assert cli.main(["spot", str(movie), "--out", str(again), "--option", f"weights={folder}"]) == 2
+    assert f"option weights={folder}: " in capsys.readouterr().err
+    assert not again.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("weights=/no/such/folder",), "there is no folder /no/such/folder"),
+        (("weights",), "option weights names a folder"),
+        (("sampler=ddpm",), "engine small has no option 'sampler=ddpm'; its options are drafts, "),
+        (("weights=a", "weights=b"), "each name once"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(
+    cut_path: Path, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(PlanError, match=words):
+        spot(cut_path, SpotOptions(out=tmp_path / "out.otio", options=options))
+    assert not (tmp_path / "out.otio").exists()

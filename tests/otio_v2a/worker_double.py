@@ -143,7 +143,7 @@ def main() -> None:
                 _say(wire.Advanced(command.id, 1, 2, "looking for shots"))
                 _say(wire.ShotsFound(command.id, (command.duration_s * Fraction(1, 3),)))
         elif isinstance(command, wire.FindEvents):
-            _note("DOUBLE_EVENTS", str(command.duration_s))
+            _note("DOUBLE_EVENTS", " ".join((str(command.duration_s), *command.options)))
             if "broken" in command.picture.path:
                 _say(wire.Failed(command.id, "PictureError", f"{command.picture.path} cannot be decoded"))
             else:

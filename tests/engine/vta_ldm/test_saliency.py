@@ -147,6 +147,22 @@ def test_an_explanation_is_images_maps_and_a_movie(tmp_path: Path, movie: Pictur
         explaining.carry_out(order_of(tmp_path / "made", movie))
 
 
+def test_an_explanation_heeds_the_engines_own_options(
+    tmp_path: Path, movie: Picture, quick_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTIO_V2A_WEIGHTS", str(quick_weights))
+    plain = request_of(movie)
+    for name, options in (("a", ()), ("b", ("sampler=ddpm",))):
+        request = replace(plain, sampling=replace(plain.sampling, options=options))
+        explaining.carry_out(order_of(tmp_path / name, movie, engine="vta-ldm", request=request))
+    first, other = (np.load(tmp_path / name / "saliency.npz")["maps"] for name in "ab")
+    assert first.shape == other.shape
+    assert not np.array_equal(first, other)
+    foreign = replace(plain, sampling=Sampling(options=("weights=mine",)))
+    with pytest.raises(UnsupportedRequest, match="vta-ldm has no option 'weights=mine'; its options are paper-comp"):
+        explaining.carry_out(order_of(tmp_path / "c", movie, engine="vta-ldm", request=foreign))
+
+
 def test_a_failure_leaves_no_folder(tmp_path: Path, movie: Picture) -> None:
     missing = replace(request_of(movie, rate=48000), picture=Picture(str(tmp_path / "none.mov")))
     with pytest.raises(EngineError, match=r"none\.mov"):
