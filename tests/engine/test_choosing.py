@@ -1,9 +1,9 @@
-"""Events that do not sound, forbidden ones and those of no kind that is asked for; and drafts that are on time."""
+"""Events that sound and that do not: forbidden, not asked for, seen faintly; and drafts that are on time."""
 
 import pytest
 import torch
 
-from otio_v2a_engine.models.choosing import left_out, on_time
+from otio_v2a_engine.models.choosing import believed, left_out, on_time
 
 KINDS = 8
 DOG, GLASS, STEPS = torch.eye(KINDS)[:3, None]
@@ -47,6 +47,18 @@ def test_beside_what_is_asked_for_what_is_not_stays_silent_unless_the_prompt_is_
 
 def test_where_nothing_looks_like_what_is_asked_for_the_prompt_is_believed() -> None:
     assert left_out(_events(1, 2), asked=DOG, forbidden=NOTHING, is_all=True).tolist() == [False, False]
+
+
+def test_a_faint_event_is_believed_where_it_looks_like_what_is_asked_for() -> None:
+    faint = torch.tensor([0.45, 0.45, 0.9])
+    assert believed(faint, _events(0, 1, 1), asked=DOG).tolist() == [True, False, True]
+    assert believed(faint, _events(0, 1, 1), asked=torch.cat([DOG, GLASS])).tolist() == [True, True, True]
+
+
+def test_where_nothing_looks_like_what_is_asked_for_only_confidence_counts() -> None:
+    confidences = torch.tensor([0.45, 0.7])
+    assert believed(confidences, _events(1, 1), asked=DOG).tolist() == [False, True]
+    assert believed(torch.zeros(0), torch.zeros(0, KINDS), asked=DOG).tolist() == []
 
 
 def _hits(*starts: int, n: int = 200) -> torch.Tensor:

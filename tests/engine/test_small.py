@@ -23,9 +23,11 @@ from otio_v2a_engine.contract import (
     WeightsError,
 )
 from otio_v2a_engine.models.mel import log_mel
+from otio_v2a_engine.models.spots import Spot
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import Scene, make_scene
+from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.specs import SURE
 from otio_v2a_engine.training.measures import write_movie
 from otio_v2a_engine.training.onsets import chance, f1, find_onsets, match
@@ -194,6 +196,47 @@ def test_nothing_is_heard_before_the_first_of_what_only_begins(engine: SmallEngi
         cancelled=lambda: False,
     )
     assert level_db(went.samples[0, :before]) > -60  # what rings goes on
+
+
+def test_what_begins_at_instants_dies_away_and_what_lasts_does_not(
+    engine: SmallEngine, movie: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = (VisualEvent(Fraction(1, 2)), VisualEvent(Fraction(2)))
+
+    def between(text: str) -> float:
+        sound = render(engine, ask(movie, text, n_samples=3 * RATE, channels=1, events=events))[0]
+        return level_db(sound[round(1.4 * RATE) : round(1.9 * RATE)]) - level_db(sound[2 * RATE : round(2.2 * RATE)])
+
+    assert between("knocking on wood") < -25
+    assert between("car engine") > -20
+    damped = np.where(np.arange(301) < 30, 0.0, -60.0)
+    monkeypatch.setattr("otio_v2a_engine.pipelines.small.slowest", lambda named, kinds: damped)
+    assert between("a bell is struck") < -40
+
+
+def test_a_faint_event_that_a_prompt_names_sounds_and_a_clear_one_of_another_kind_does_not(
+    engine: SmallEngine, movie: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[list[int]] = []
+    real = engine._events
+
+    def events(*args: object) -> object:
+        found = real(*args)
+        heard.append(found[0])
+        return found
+
+    monkeypatch.setattr(engine, "_events", events)
+    spots = (Spot(50, 0.45), Spot(120, 0.62))
+    monkeypatch.setattr(
+        "otio_v2a_engine.pipelines.small.find_spots",
+        lambda onsets, at_least=SURE: tuple(spot for spot in spots if spot.confidence >= at_least),
+    )
+    kinds = torch.zeros(2, len(EFFECT_NAMES))
+    kinds[0, EFFECT_NAMES.index("glass")] = kinds[1, EFFECT_NAMES.index("dog")] = 6.0
+    monkeypatch.setattr(engine._encoder.kinds, "forward", lambda vectors: kinds[-len(vectors) :])
+    for text in ("glass breaks", "", "car engine"):
+        render(engine, ask(movie, text, n_samples=2 * RATE, channels=1))
+    assert heard == [[50], [120], [120]]
 
 
 def test_what_lasts_and_is_asked_for_is_not_finished_in_silence(

@@ -9,15 +9,46 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["left_out", "on_time"]
+__all__ = ["FAINTEST", "believed", "left_out", "on_time"]
+
+FAINTEST = 0.2
+"""Confidence of an event that a prompt may make believed."""
 
 _SOFT = 1.5  # by which its logits are divided: the encoder is a little surer of kinds than it is right
 # Times likelier than by chance. On held-out scenes of two acts 0.7 % of 2,011 events that a prompt asks for are below
 # _STRANGE, and 46 % of the others.
 _LIKELY, _KNOWN, _STRANGE = 2.0, 1.0, 0.15
+_AGREES, _BELIEVED = 0.5, 0.5  # weight of the agreement with a prompt, and the log odds from which an event sounds
+_LEAST, _MOST = -3.0, 4.0  # of the agreement
 _INAUDIBLE = -3.5  # log-mel
 _EARLY, _LATE = 3, 4  # frames around an instant: a rise is seen at its end
 _BEGINS = 0.2  # of the steepest rise of a sound
+
+
+def _likely(events: Tensor) -> Tensor:
+    """How many times likelier than by chance events of `(E, K)` logits are of each kind."""
+    return torch.softmax(events.float() / _SOFT, dim=1) * events.shape[1]
+
+
+def believed(confidences: Tensor, events: Tensor, *, asked: Tensor) -> Tensor:
+    """Which of the events that are seen, faintly too, sound for a prompt that names all that sounds.
+
+    One that looks like what is asked for is believed sooner, one that does not, later. Where none looks like it they
+    are compared with the likest: an encoder that does not know the object still knows its instants.
+
+    Args:
+        confidences: `(E,)` of the events, between 0 and 1.
+        events: `(E, K)` logits of their kinds.
+        asked: `(A, K)` shares of the kinds in each sound that the prompt names, one at least.
+
+    Returns:
+        `(E,)` bool.
+    """
+    if not len(events):
+        return torch.zeros(0, dtype=torch.bool)
+    of_it = (_likely(events) @ asked.T).amax(1)
+    agreement = (of_it / of_it.max().clamp_max(_KNOWN)).log().clamp(_LEAST, _MOST)
+    return torch.logit(confidences.float(), eps=1e-4) + _AGREES * agreement >= _BELIEVED
 
 
 def left_out(events: Tensor, *, asked: Tensor, forbidden: Tensor, is_all: bool) -> Tensor:
@@ -35,7 +66,7 @@ def left_out(events: Tensor, *, asked: Tensor, forbidden: Tensor, is_all: bool) 
     Returns:
         `(E,)` bool.
     """
-    likely = torch.softmax(events.float() / _SOFT, dim=1) * events.shape[1]
+    likely = _likely(events)
     out = torch.zeros(len(events), dtype=torch.bool)
     if len(forbidden):
         # What is asked for and forbidden is forbidden.

@@ -28,23 +28,25 @@ from otio_v2a_engine.contract import (
     RenderedAudio,
     RenderRequest,
     Role,
+    Sampling,
     VisualEvent,
 )
 from otio_v2a_engine.devices import multiplies_in_bf16
+from otio_v2a_engine.dying import die_away, slowest
 from otio_v2a_engine.models.attacks import find_attacks
-from otio_v2a_engine.models.choosing import left_out, on_time
+from otio_v2a_engine.models.choosing import FAINTEST, believed, left_out, on_time
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, SILENT, log_mel
 from otio_v2a_engine.models.refine import refine
-from otio_v2a_engine.models.spots import away_from_cuts, edited_tokens, event_slots, find_spots
+from otio_v2a_engine.models.spots import Spot, away_from_cuts, edited_tokens, event_slots, find_spots
 from otio_v2a_engine.models.stereo import pan_track, to_stereo
 from otio_v2a_engine.models.vocoder import NOISE_CHANNELS
 from otio_v2a_engine.reach import phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.small_networks import BroughtWeights, Networks, Words
-from otio_v2a_engine.specs import SMALL
+from otio_v2a_engine.specs import SMALL, SURE
 from otio_v2a_engine.timbres import Asked, Timbres
 from otio_v2a_engine.weights import Weights, read_weights
 
@@ -195,18 +197,21 @@ class SmallEngine:
         check(0, "looking")
         maps, cuts = self._look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
         generator = torch.Generator().manual_seed(request.seed)
-        latents = self._sample(request, maps, cuts, before, generator, lambda i: check(1 + i, "sampling"))
+        mel = self._sample(request, maps, cuts, before, generator, lambda i: check(1 + i, "sampling"))
         check(1 + n_steps, "decoding")
-        mono = self._decode(latents, generator)[: request.n_samples]
+        mono = self._vocode(mel, generator)[: request.n_samples]
         sound = self._place(mono, request, maps)
         check(total, "done")
         return RenderedAudio(samples=np.ascontiguousarray(sound), sample_rate=request.sample_rate)
 
     @torch.no_grad()
-    def spot(self, picture: Picture, *, duration_s: Fraction, at_least: float) -> tuple[VisualEvent, ...]:
+    def spot(
+        self, picture: Picture, *, duration_s: Fraction, at_least: float, options: tuple[str, ...] = ()
+    ) -> tuple[VisualEvent, ...]:
         """Where the picture is seen to sound; see `spotting.Spotter`."""
+        networks = self._brought.of(Sampling(options=options)) or self._own
         maps, cuts = self._look(picture, n_shown=max(1, ceil(duration_s * SAMPLE_RATE / SAMPLES_PER_TOKEN)))
-        _, onsets = self._own.encoder(maps.to(self._device), cuts.to(self._device))
+        _, onsets = networks.encoder(maps.to(self._device), cuts.to(self._device))
         spots = away_from_cuts(find_spots(onsets[0], at_least=at_least), picture.cuts_s)
         events = [VisualEvent(Fraction(spot.slot * HOP, SAMPLE_RATE), spot.confidence) for spot in spots]
         return tuple(event for event in events if event.time_s < duration_s)
@@ -224,7 +229,7 @@ class SmallEngine:
         generator: torch.Generator,
         on_step: Callable[[int], None],
     ) -> Tensor:
-        """Latents `(1, T, latent)` for a request that may go on from mono sound."""
+        """Log-mel `(1, 4 T, 96)` for a request that may go on from mono sound."""
         held = None if before is None else self._held(before)
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
@@ -237,22 +242,14 @@ class SmallEngine:
             embeddings[0], text = seen.vector, text or seen.words
         if request.prompt.role is Role.DX and not text and not self._sees_speech(vectors):
             on_step(0)
-            return self._codec.silence(n_tokens)  # nobody asks for a voice, and none is seen
+            return self._codec.decode(self._codec.silence(n_tokens))  # nobody asks for a voice, and none is seen
         events, slots = torch.zeros(1, n_tokens, EVENT_SLOTS + 1), list[int]()
         shown = torch.ones(n_tokens, dtype=torch.bool)
         only_begins = False
         if request.prompt.role is Role.FX:
             named = self._reach.kinds(text, names=self._kinds)
             only_begins = self._only_begins(named, text)
-            spots = find_spots(onsets[0])
-            if request.events is not None:
-                slots, known = _slots(request.events), TOLD
-            else:
-                if is_faint := not spots and bool(text) and not self._lasts(named):
-                    spots = find_spots(onsets[0], at_least=_FAINTLY)  # something was asked for that happens at once
-                found = [spot.slot for spot in away_from_cuts(spots, request.picture.cuts_s)]
-                slots = self._wanted(found, vectors[0], named, negative, is_all=only_begins)
-                known = SEEN if slots == found and not is_faint else TOLD
+            slots, known, spots = self._events(request, onsets[0], vectors[0], text, named)
             events, shown = event_slots(slots, n_tokens, known=known), ~edited_tokens(spots, slots, n_tokens)
         elif request.prompt.role is Role.AMB:
             # A background belongs to the place, not to single events: it sees the window as a whole.
@@ -327,7 +324,10 @@ class SmallEngine:
         if held is None and slots and only_begins:
             first = min(slots) // EVENT_SLOTS
             x[:, :first] = self._codec.silence(first)
-        return x
+        mel = self._codec.decode(x)
+        if slots and only_begins and (curve := slowest(named, self._kinds)) is not None:
+            mel = torch.from_numpy(die_away(mel[0].cpu().numpy(), slots, curve))[None].to(self._device)
+        return mel
 
     def _sees_speech(self, vectors: Tensor) -> bool:
         """Whether a mouth seems to speak anywhere in a window."""
@@ -373,21 +373,40 @@ class SmallEngine:
         """
         return 0 < len(named) == len(phrases(text)) and not self._lasts(named)
 
-    def _wanted(self, slots: list[int], vectors: Tensor, named: Tensor, negative: str, *, is_all: bool) -> list[int]:
-        """The slots of the events that sound, as far as the picture tells which of them the prompts are about."""
-        if not slots or not (len(named) or negative):
-            return slots
-        out = left_out(
-            self._encoder.kinds(vectors[[slot // EVENT_SLOTS for slot in slots]]).cpu(),
-            asked=named,
-            forbidden=self._reach.kinds(negative, names=self._kinds),
-            is_all=is_all,
-        )
-        return [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
+    def _events(
+        self, request: RenderRequest, onsets: Tensor, vectors: Tensor, text: str, named: Tensor
+    ) -> tuple[list[int], float, tuple[Spot, ...]]:
+        """The slots of the events that sound, what is known of them, and the spots that explain what is seen there.
 
-    def _decode(self, latents: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
-        """Mono sound `(1920 T,)`."""
-        return self._vocode(self._codec.decode(latents), generator)
+        An editor's are never second-guessed. A prompt that names all that sounds tells which of those that are seen,
+        faintly too, are meant.
+        """
+        sure = find_spots(onsets)
+        if request.events is not None:
+            return _slots(request.events), TOLD, sure
+
+        def seen(at_least: float) -> tuple[Spot, ...]:
+            return away_from_cuts(find_spots(onsets, at_least=at_least), request.picture.cuts_s)
+
+        def kinds_at(spots: Sequence[Spot]) -> Tensor:
+            logits: Tensor = self._encoder.kinds(vectors[[spot.slot // EVENT_SLOTS for spot in spots]])
+            return logits.cpu()
+
+        surely = chosen = seen(SURE)
+        only_begins = self._only_begins(named, text)
+        if only_begins and (faint := seen(FAINTEST)):
+            confidences = torch.tensor([spot.confidence for spot in faint])
+            heard = believed(confidences, kinds_at(faint), asked=named).tolist()
+            chosen = tuple(spot for spot, sounds in zip(faint, heard, strict=True) if sounds)
+        if is_faint := not chosen and bool(text) and not self._lasts(named):
+            chosen = seen(_FAINTLY)  # something was asked for that happens at once
+        forbidden = self._reach.kinds(request.prompt.negative_text.strip(), names=self._kinds)
+        slots = [spot.slot for spot in chosen]
+        if slots and (len(named) or len(forbidden)):
+            out = left_out(kinds_at(chosen), asked=named, forbidden=forbidden, is_all=only_begins)
+            slots = [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
+        known = TOLD if is_faint or slots != [spot.slot for spot in surely] else SEEN
+        return slots, known, (*sure, *chosen)
 
     def _vocode(self, mel: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
         """Mono sound `(480 F,)` of a log-mel `(1, F, 96)`."""
