@@ -405,8 +405,8 @@ class SmallEngine:
         if slots and (len(named) or len(forbidden)):
             out = left_out(kinds_at(chosen), asked=named, forbidden=forbidden, is_all=only_begins)
             slots = [slot for slot, no in zip(slots, out.tolist(), strict=True) if not no]
-        known = TOLD if is_faint or slots != [spot.slot for spot in surely] else SEEN
-        return slots, known, (*sure, *chosen)
+        is_chosen = only_begins or is_faint or slots != [spot.slot for spot in surely]
+        return slots, TOLD if is_chosen else SEEN, (*sure, *chosen)
 
     def _vocode(self, mel: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
         """Mono sound `(480 F,)` of a log-mel `(1, F, 96)`."""
