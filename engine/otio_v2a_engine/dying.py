@@ -85,5 +85,6 @@ def die_away(
         since = np.clip(np.arange(len(mel)) - slot, 0, len(curve) - 1)
         ceiling[begin:] = np.maximum(ceiling[begin:], top + curve[since[begin:]])
     ceiling[: max(0, inside[0] - early)] = np.inf
-    lowered: npt.NDArray[np.float32] = mel + (np.minimum(0.0, ceiling - levels) / 20)[:, None].astype(np.float32)
-    return np.maximum(lowered, FLOOR).astype(np.float32)
+    change = (np.minimum(0.0, ceiling - levels) / 20)[:, None].astype(np.float32)
+    lowered: npt.NDArray[np.float32] = np.maximum(mel + change, FLOOR)
+    return lowered

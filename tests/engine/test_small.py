@@ -220,8 +220,8 @@ def test_a_faint_event_that_a_prompt_names_sounds_and_a_clear_one_of_another_kin
     heard: list[list[int]] = []
     real = engine._events
 
-    def events(*args: object) -> object:
-        found = real(*args)
+    def events(*args: object, **choice: object) -> object:
+        found = real(*args, **choice)
         heard.append(found[0])
         return found
 

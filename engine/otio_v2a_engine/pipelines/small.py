@@ -46,7 +46,7 @@ from otio_v2a_engine.models.vocoder import NOISE_CHANNELS
 from otio_v2a_engine.reach import phrases
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.small_networks import BroughtWeights, Networks, Words
-from otio_v2a_engine.specs import SMALL, SURE
+from otio_v2a_engine.specs import SMALL
 from otio_v2a_engine.timbres import Asked, Timbres
 from otio_v2a_engine.weights import Weights, read_weights
 
@@ -249,7 +249,7 @@ class SmallEngine:
         if request.prompt.role is Role.FX:
             named = self._reach.kinds(text, names=self._kinds)
             only_begins = self._only_begins(named, text)
-            slots, known, spots = self._events(request, onsets[0], vectors[0], text, named)
+            slots, known, spots = self._events(request, onsets[0], vectors[0], text, named, only_begins=only_begins)
             events, shown = event_slots(slots, n_tokens, known=known), ~edited_tokens(spots, slots, n_tokens)
         elif request.prompt.role is Role.AMB:
             # A background belongs to the place, not to single events: it sees the window as a whole.
@@ -374,7 +374,7 @@ class SmallEngine:
         return 0 < len(named) == len(phrases(text)) and not self._lasts(named)
 
     def _events(
-        self, request: RenderRequest, onsets: Tensor, vectors: Tensor, text: str, named: Tensor
+        self, request: RenderRequest, onsets: Tensor, vectors: Tensor, text: str, named: Tensor, *, only_begins: bool
     ) -> tuple[list[int], float, tuple[Spot, ...]]:
         """The slots of the events that sound, what is known of them, and the spots that explain what is seen there.
 
@@ -392,8 +392,7 @@ class SmallEngine:
             logits: Tensor = self._encoder.kinds(vectors[[spot.slot // EVENT_SLOTS for spot in spots]])
             return logits.cpu()
 
-        surely = chosen = seen(SURE)
-        only_begins = self._only_begins(named, text)
+        surely = chosen = away_from_cuts(sure, request.picture.cuts_s)
         if only_begins and (faint := seen(FAINTEST)):
             confidences = torch.tensor([spot.confidence for spot in faint])
             heard = believed(confidences, kinds_at(faint), asked=named).tolist()

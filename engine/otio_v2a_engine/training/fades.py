@@ -50,7 +50,7 @@ def fade_of(sounds: Sequence[tuple[npt.NDArray[np.float32], Sequence[int]]]) -> 
         return None
     levels = np.array([np.percentile(after[index], _SHARE) for index in known])
     falling = np.maximum.accumulate(np.maximum(levels, _QUIETEST_DB)[::-1])[::-1]  # it may swell before it dies
-    found = np.interp(range(len(KNOTS)), known, np.maximum(falling, _QUIETEST_DB))
+    found = np.interp(range(len(KNOTS)), known, falling)
     return tuple(round(float(level), 1) for level in found)
 
 
