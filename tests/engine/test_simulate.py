@@ -11,6 +11,7 @@ from otio_v2a_engine.simulate import synth
 from otio_v2a_engine.simulate.acts import ACTS
 from otio_v2a_engine.simulate.acts_hits import bounce, juggle, strike
 from otio_v2a_engine.simulate.acts_lasting import distractor
+from otio_v2a_engine.simulate.acts_table import TABLE, fiddle, handle, pour_out, shuffle
 from otio_v2a_engine.simulate.acts_to_and_fro import saw, shake, strum, tick
 from otio_v2a_engine.simulate.bank import Bank, cut_at_onsets
 from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
@@ -139,9 +140,73 @@ def test_distractors_move_and_make_no_sound() -> None:
     assert made.span is None
 
 
+def test_a_thing_that_a_hand_sets_down_moves_until_it_sounds_and_not_after() -> None:
+    checked = 0
+    for seed in range(8):
+        made = handle(np.random.default_rng(seed), 8 * TRACK_RATE)
+        for event in made.events:
+            here = round(event.time_s * TRACK_RATE)
+
+            def moves(body, first: int, last: int) -> float:
+                return max(float(np.ptp(track[first:last])) for track in (body.x, body.y, body.angle))
+
+            stops = [
+                body
+                for body in made.actors
+                if moves(body, here - 24, here) > 1e-3 and moves(body, here + 2, here + 12) < 1e-5
+            ]
+            assert stops, (seed, event.time_s)
+            checked += 1
+    assert checked > 15
+
+
+def test_what_is_poured_out_sounds_while_it_is_seen_to_run() -> None:
+    for seed in range(6):
+        made = pour_out(np.random.default_rng(seed), 8 * TRACK_RATE)
+        assert made.events == ()
+        assert made.span is not None
+        level = made.span.level
+        assert level[0] == 0
+        assert level.max() == 1
+        stream = next(body for body in made.actors if np.ptp(body.alpha) > 0)
+        assert np.array_equal(stream.alpha > 0, level > 0)
+
+
+def test_hands_that_do_nothing_make_no_sound_but_move() -> None:
+    made = fiddle(np.random.default_rng(1), 6 * TRACK_RATE)
+    assert made.events == ()
+    assert made.span is None
+    assert max(float(np.ptp(body.x)) for body in made.actors) > 0.05
+
+
+def test_acts_at_a_table_come_only_where_they_are_asked_for() -> None:
+    plain, told, table = (
+        make_scene(np.random.default_rng(7), bank=NO_BANK, seconds=3, only=("wood",), **given)
+        for given in ({}, {"at_table": 0.0}, {"at_table": 1.0})
+    )
+    assert plain.frames.tobytes() == told.frames.tobytes()
+    assert table.frames.tobytes() != plain.frames.tobytes()
+    stem = np.abs(table.stems[Role.FX])
+    assert abs(int(np.argmax(stem > 1e-3 * stem.max())) - table.events[0].sample) <= 1
+
+
 def test_every_kind_of_effect_has_an_act_that_shows_it() -> None:
     names = {kind.name for kind in (*HITS, *LOOPS)} | {"steps"}
     assert names == set(ACTS)
+    assert set(TABLE) < names
+
+
+def test_what_is_slid_over_a_table_sounds_where_it_sets_out() -> None:
+    made = shuffle(np.random.default_rng(3), 8 * TRACK_RATE)
+    assert len(made.events) > 2
+    for event in made.events:
+        here = round(event.time_s * TRACK_RATE)
+        things = [
+            body
+            for body in made.actors
+            if np.ptp(body.x[here - 12 : here]) < 1e-5 and np.ptp(body.x[here : here + 24]) > 1e-3
+        ]
+        assert things
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in (*STEPS, *HITS) if kind.synthesised])

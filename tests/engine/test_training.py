@@ -14,6 +14,8 @@ from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training import checkpoint, shards
+from otio_v2a_engine.training.__main__ import main
+from otio_v2a_engine.training.begin import begin
 from otio_v2a_engine.training.examples import ROLES, Drawing, Examples, load_codec, load_timbre_space
 from otio_v2a_engine.training.export import attribution, export
 from otio_v2a_engine.training.flow import FlowRun, Small, train
@@ -22,7 +24,7 @@ from otio_v2a_engine.training.prior import PriorRun
 from otio_v2a_engine.training.prior import train as train_prior
 from otio_v2a_engine.training.vocoder import VocoderRun, spectral_loss
 from otio_v2a_engine.training.vocoder import train as train_vocoder
-from otio_v2a_engine.weights import read_weights
+from otio_v2a_engine.weights import FOLDER, read_weights
 
 TINY = FlowConfig(width=32, heads=2, layers=1, picture=16)
 DRAWING = Drawing(tokens=200, windows=(50,))
@@ -288,6 +290,44 @@ def test_exported_weights_are_read_back(runs: Path, tmp_path: Path) -> None:
         assert torch.allclose(weights.part("flow")[name], value, rtol=0.01, atol=1e-6), name
     assert set(weights.part("prior")) == set(prior.state_dict())
     assert torch.equal(weights.part("timbre")["basis"], space.basis)
+
+
+def test_a_run_that_begins_with_weights_exports_them_again_and_is_never_begun_twice(tmp_path: Path) -> None:
+    assert main(["--runs", str(tmp_path / "runs"), "begin"]) == 0
+    with pytest.raises(FileExistsError, match="holds a checkpoint already"):
+        begin(FOLDER, tmp_path / "runs")
+    assert main(["--runs", str(tmp_path / "runs"), "export", "--to", str(tmp_path / "out")]) == 0
+    before, after = read_weights("small"), read_weights("small", folder=tmp_path / "out")
+    assert before.tensors.keys() == after.tensors.keys()
+    assert all(torch.equal(value, after.tensors[name]) for name, value in before.tensors.items())
+    assert after.note["training"]["flow_steps"] == before.note["training"]["flow_steps"]
+    assert after.note["training"]["scenes"] == before.note["training"]["scenes"]
+    assert after.note["training"]["commands"][-1].endswith(" begin")
+    assert after.note["history"][:-1] == before.note["history"]
+
+
+def test_commands_are_kept_once_without_what_is_no_matter(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 1)
+        for minutes in ("1", "2"):
+            main(["--runs", str(tmp_path), "sights", "--count", "1", "--seed", "4"])
+            main(["--runs", str(tmp_path), "vocoder", "--minutes", minutes, "--steps", "0"])
+    kept = json.loads((tmp_path / "commands.json").read_text())
+    assert kept == ["sights --count 1 --seed 4", "vocoder --steps 0"]
+
+
+def test_a_mixture_lies_between_the_last_weights_and_their_average(runs: Path) -> None:
+    _train(runs, "mixed", 3)
+    last, mean = (_state(runs / "mixed", "flow", which=which) for which in ("model", "average"))
+    encoder = _state(runs / "mixed", "encoder", which="model")
+    assert checkpoint.mix(runs / "mixed", part="flow", share=0.75) == 3
+    for which in ("model", "average"):
+        for name, value in _state(runs / "mixed", "flow", which=which).items():
+            assert torch.allclose(value, 0.75 * last[name] + 0.25 * mean[name]), name
+    kept = _state(runs / "mixed", "encoder", which="model")
+    assert all(torch.equal(value, encoder[name]) for name, value in kept.items())
+    with pytest.raises(ValueError, match="no part vocoder"):
+        checkpoint.mix(runs / "mixed", part="vocoder", share=0.5)
 
 
 def test_attribution_credits_every_recording_once(sounds: Path) -> None:

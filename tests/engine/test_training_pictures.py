@@ -1,10 +1,12 @@
 """What the picture encoder learns from: shards of sights, and windows that no scene can be known by."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.motion import MOVING
@@ -77,11 +79,26 @@ def test_what_lasts_and_speech_are_known_by_their_levels(tmp_path: Path) -> None
         assert sights.lasting[scene] == (loops[0] if len(loops) == 1 else None)
 
 
-def test_of_sights_nobody_knows_what_lasts_but_nobody_talks(folder: Path) -> None:
+def test_sights_know_what_lasts_as_shards_with_sound_do_and_nobody_talks(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SCENES_PER_SHARD", 3)
+        path = shards.make_sights(tmp_path, number=0, seed=3, bank=Bank(None), kinds=("fire",))
+    sights = shards.read_sights(path)
+    assert bool((sights.levels[..., 0].amax(1) > 0.5).all())
+    assert not sights.levels[..., 1].any()
+    assert "fire" in sights.lasting  # of two that last nobody knows which it is
+
+
+def test_of_the_first_sights_nobody_knows_what_lasts(folder: Path, tmp_path: Path) -> None:
     (path,) = shards.sight_paths(folder)
-    levels = shards.read_sights(path).levels
-    assert levels[..., 0].isnan().all()
-    assert not levels[..., 1].any()
+    tensors, notes = load_file(path), json.loads(path.with_suffix(".json").read_text())
+    old = tmp_path / path.name
+    save_file({name: value for name, value in tensors.items() if name != "levels"}, old)
+    old.with_suffix(".json").write_text(json.dumps({"events": notes["events"]}))
+    sights = shards.read_sights(old)
+    assert sights.levels[..., 0].isnan().all()
+    assert not sights.levels[..., 1].any()
+    assert sights.lasting == [None] * 3
 
 
 def test_events_stand_in_their_slots_and_tokens() -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "Floats",
     "Rng",
     "Span",
+    "Track",
     "actor",
     "contact_times",
     "events_at",

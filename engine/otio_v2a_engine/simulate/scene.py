@@ -14,6 +14,7 @@ from otio_v2a_engine.simulate.acting import Act
 from otio_v2a_engine.simulate.acts import ACTS
 from otio_v2a_engine.simulate.acts_contact import slow_motion
 from otio_v2a_engine.simulate.acts_lasting import distractor
+from otio_v2a_engine.simulate.acts_table import TABLE, fiddle
 from otio_v2a_engine.simulate.acts_talk import talk
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
@@ -29,6 +30,7 @@ Rng = np.random.Generator
 
 _SOURCE_RATES = (24.0, 24000 / 1001, 25.0, 25.0, 30000 / 1001, 30.0, 50.0, 60.0, 18.0)
 _UNSEEN = 0.12  # share of voices that speak while no mouth is seen
+_HANDS = 0.25  # share of shots, where there are tables, in which hands do something else without a sound
 _QUIET = ("click", "swoosh", "scrape", "sneeze", "clap", "tick", "shaker", "reload", "saw")
 
 
@@ -173,9 +175,11 @@ def _camera(rng: Rng, n: int, acts: Sequence[Act]) -> Camera:
     return Camera(dx, dy, forward)
 
 
-def _perform(rng: Rng, n: int, name: str) -> Act:
+def _perform(rng: Rng, n: int, name: str, *, at_table: float = 0.0) -> Act:
     """One of the acts that show a kind of sound; now and then in slow motion."""
     choices = ACTS["steps" if name.startswith("steps") else name]
+    if at_table and name in TABLE and rng.random() < at_table:
+        choices = TABLE[name]
     act = choices[int(rng.integers(len(choices)))]
     if KINDS[name].family is Family.HIT and rng.random() < 0.08:
         factor = rng.uniform(1.4, 3.0)
@@ -236,7 +240,9 @@ def _speech(rng: Rng, act: Act, n_samples: int) -> ScenePart:
     )
 
 
-def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str], *, talks: bool) -> _Shot:
+def _shot(
+    rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str], *, talks: bool, at_table: float
+) -> _Shot:
     speech = None
     if talks:
         face = talk(rng, n_track)
@@ -247,10 +253,12 @@ def _shot(rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str
     still = not only and rng.random() < (0.5 if talks else 0.07)
     count = len(only) or (0 if still else (1 if rng.random() < 0.75 else 2))
     acts: list[Act] = [distractor(rng, n_track) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
+    if at_table and rng.random() < at_table * _HANDS:
+        acts.append(fiddle(rng, n_track))
     parts: list[ScenePart] = []
     for number in range(count):
         name = only[number] if only else _choose_kind(rng, bank)
-        act = _perform(rng, n_track, name)
+        act = _perform(rng, n_track, name, at_table=0.0 if number else at_table)  # a table hides what is behind
         sound, onsets, label = _sound(name, act, n_samples, bank, rng)
         acts.append(act)
         parts.append(ScenePart(name, _caption(name, label, rng), sound, onsets))
@@ -301,6 +309,7 @@ def make_scene(
     source_rate: float | None = None,
     only: Sequence[str] = (),
     roles: Collection[Role] = (Role.FX, Role.AMB),
+    at_table: float = 0.0,
 ) -> Scene:
     """A scene of `seconds`, a pure function of the generator's state and the bank.
 
@@ -312,6 +321,8 @@ def make_scene(
         source_rate: frames a second of the imagined camera; by default a random common rate.
         only: kinds of effect that happen, in one shot; by default one or two are drawn, with a cut now and then.
         roles: stems that are made beside FX; the others are silent. With DX somebody talks.
+        at_table: share of the acts that hands could do at a table which they do there; 0 draws scenes as they were
+            before there were any, so that figures stay comparable.
     """
     n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
     rate = float(rng.choice(_SOURCE_RATES)) if source_rate is None else source_rate
@@ -333,7 +344,7 @@ def make_scene(
     look = _look(rng)
     clock = np.arange(n_samples) / SAMPLE_RATE
     for start, end in pairwise(edges):
-        shot = _shot(rng, n_track, n_samples, bank, only, talks=Role.DX in roles)
+        shot = _shot(rng, n_track, n_samples, bank, only, talks=Role.DX in roles, at_table=at_table)
         shown = (times >= start) & (times < end)
         actors = [actor for act in shot.acts for actor in act.actors]
         if shown.any():

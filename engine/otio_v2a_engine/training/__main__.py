@@ -24,10 +24,35 @@ from otio_v2a_engine.training import checkpoint, fades, shards
 from otio_v2a_engine.training import flow as flow_training
 from otio_v2a_engine.training import prior as prior_training
 from otio_v2a_engine.training import vocoder as vocoder_training
+from otio_v2a_engine.training.begin import begin, read_begun
 from otio_v2a_engine.training.examples import Drawing, load_codec, load_timbre_space
 from otio_v2a_engine.weights import FOLDER
 
 __all__ = ["main"]
+
+
+_PROGRAM = "python -m otio_v2a_engine.training --runs RUNS --sounds SOUNDS"
+_COMMANDS = "commands.json"
+_LEARNING = ("begin", "scenes", "sights", "vocoder", "encoder", "flow", "prior", "mix")
+_NOT_LEARNED_FROM = ("--minutes", "--weights")  # how long is no matter, and a path nobody else's
+
+
+def _commands(runs: Path) -> list[str]:
+    """The commands that made what is in `runs`, in the order in which they were first given."""
+    path = runs / _COMMANDS
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+
+
+def _record(runs: Path, words: Sequence[str]) -> None:
+    """Keep a command, its options and seed; one that goes on with its work is kept once."""
+    words = list(words)
+    for option in _NOT_LEARNED_FROM:
+        if option in words:
+            del words[words.index(option) : words.index(option) + 2]
+    commands = _commands(runs)
+    if (command := " ".join(words)) not in commands:
+        runs.mkdir(parents=True, exist_ok=True)
+        (runs / _COMMANDS).write_text(json.dumps([*commands, command], indent=1), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--first", type=int, default=0)
         command.add_argument("--count", type=int, default=80, help="shards of 64 scenes of 8 s")
         command.add_argument("--seed", type=int, default=7)
+        command.add_argument(
+            "--at-table", type=float, default=0.0, help="share of what hands can do that they do at a table (0)"
+        )
     trained = {
         "vocoder": "train the vocoder",
         "prior": "train the prior of timbres, with the encoder of the flow's checkpoint",
@@ -70,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         "--shares", default="0.62,0.13,0.25", help="odds of FX, AMB and DX among the examples (%(default)s)"
     )
     commands.choices["flow"].add_argument("--keep-encoder", action="store_true", help="leave the encoder as it is")
+    begin = commands.add_parser("begin", help="begin a run from weights, to train them further")
+    begin.add_argument(
+        "--weights", type=Path, default=FOLDER, help="folder of small.safetensors and small.json (the package's)"
+    )
+    mix = commands.add_parser("mix", help="mix encoder or flow, as trained last, with its average")
+    mix.add_argument("part", choices=("encoder", "flow"))
+    mix.add_argument("--share", type=float, default=0.75, help="of the last weights; the rest is the average (0.75)")
     export = commands.add_parser("export", help="write the weights file that ships")
     export.add_argument("--to", type=Path, required=True, help="folder of small.safetensors and small.json")
     export.add_argument("--figures", type=Path, help="JSON of an evaluation, put into the note")
@@ -117,7 +152,7 @@ def _export(args: argparse.Namespace) -> None:
     codec = load_codec(args.runs / "flow", found_shards)
     space = load_timbre_space(args.runs / "flow", found_shards)
     n_shards, n_sights = (len(found(args.runs / "shards")) for found in (shards.paths, shards.sight_paths))
-    program = "python -m otio_v2a_engine.training --runs RUNS"
+    before = read_begun(args.runs)
     note = {
         "licence": "Apache-2.0",
         "credits": "ATTRIBUTION.md",
@@ -128,22 +163,14 @@ def _export(args: argparse.Namespace) -> None:
             "vocoder": {"width": 256, "hidden": 768, "n_blocks": 6},
         },
         "training": {
-            "commands": [
-                f"{program} --sounds SOUNDS scenes --count {n_shards} --seed 7",
-                f"{program} --sounds SOUNDS sights --count {n_sights} --seed 7",
-                f"{program} --sounds SOUNDS vocoder --steps {vocoder_steps} --seed 1",
-                f"{program} flow --steps {run['steps']} --tokens {run['drawing']['tokens']} "
-                f"--layers {config.layers} --seed {run['seed']}",
-                f"{program} prior --steps {prior_steps}",
-            ],
-            "seeds": {"scenes": 7, "vocoder": 1, "flow": run["seed"]},
+            "commands": [*before.commands, *(f"{_PROGRAM} {words}" for words in _commands(args.runs))],
             "flow_steps": flow_steps,
             "prior_steps": prior_steps,
             "vocoder_steps": vocoder_steps,
-            "scenes": shards.SCENES_PER_SHARD * n_shards,
-            "sights": shards.SCENES_PER_SHARD * n_sights,
+            "scenes": before.scenes + shards.SCENES_PER_SHARD * n_shards,
+            "sights": before.sights + shards.SCENES_PER_SHARD * n_sights,
         },
-        "history": json.loads(history.read_text()) if (history := args.runs / "history.json").exists() else [],
+        "history": before.history,
         "figures": json.loads(args.figures.read_text()) if args.figures else {},
     }
     export(small, prior, vocoder, codec, space, name="small", folder=args.to, note=note)
@@ -165,6 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(args.threads)
     bank = Bank(args.sounds)
+    if args.command in _LEARNING:
+        words = list(sys.argv[1:] if argv is None else argv)
+        _record(args.runs, words[words.index(args.command) :])
     if args.command == "scenes":
         for number in range(args.first, args.first + args.count):
             roles = [Role(role) for role in args.roles.split(",")]
@@ -176,10 +206,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                 acts=args.acts,
                 kinds=_kinds(args.kinds),
                 roles=roles,
+                at_table=args.at_table,
             )
     elif args.command == "sights":
         for number in range(args.first, args.first + args.count):
-            shards.make_sights(args.runs / "shards", number=number, seed=args.seed, bank=bank, kinds=_kinds(args.kinds))
+            shards.make_sights(
+                args.runs / "shards",
+                number=number,
+                seed=args.seed,
+                bank=bank,
+                kinds=_kinds(args.kinds),
+                at_table=args.at_table,
+            )
     elif args.command == "vocoder":
         vocoder_run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)
         bank = bank.without_held_out()
@@ -224,6 +262,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     elif args.command == "fades":
         fades.measure(bank=bank, each=args.each, seed=args.seed, to=args.to)
+    elif args.command == "begin":
+        begin(args.weights, args.runs)
+    elif args.command == "mix":
+        checkpoint.mix(args.runs / "flow", part=args.part, share=args.share)
     elif args.command == "export":
         _export(args)
     elif args.command == "ear":

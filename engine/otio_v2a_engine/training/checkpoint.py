@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-__all__ = ["append_row", "load", "rng_for", "save", "update_average"]
+__all__ = ["append_row", "load", "mix", "rng_for", "save", "update_average"]
 
 
 def rng_for(seed: int, *path: int) -> np.random.Generator:
@@ -79,6 +79,35 @@ def load(
                 slots.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict(optimizer.state_dict() | {"state": slots})
     return step
+
+
+def mix(folder: Path, *, part: str, share: float) -> int:
+    """Make one module of the newest state of `folder` a mixture of itself and its average, in both.
+
+    The last steps have learned most, the average is the smoother. The optimizers are dropped: they were those of the
+    module as it was.
+
+    Args:
+        folder: of the checkpoint.
+        part: name of the module within the model.
+        share: of the last weights, 0 to 1; the rest is the average.
+
+    Returns:
+        the step.
+    """
+    latest = json.loads((folder / "latest.json").read_text())
+    path = folder / latest["file"]
+    tensors = {key: value for key, value in load_file(path).items() if key.startswith(("model/", "average/"))}
+    names = [key.removeprefix("model/") for key in tensors if key.startswith(f"model/{part}.")]
+    if not names:
+        raise ValueError(f"{path} has no part {part}")
+    for name in names:
+        both = share * tensors[f"model/{name}"] + (1 - share) * tensors[f"average/{name}"]
+        tensors[f"model/{name}"], tensors[f"average/{name}"] = both, both.clone()
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial)
+    os.replace(partial, path)
+    return int(latest["step"])
 
 
 @torch.no_grad()

@@ -142,11 +142,13 @@ def make_shard(
     acts: int = 0,
     kinds: Sequence[str] = (),
     roles: Collection[Role] = (Role.FX, Role.AMB),
+    at_table: float = 0.0,
 ) -> Path:
     """Make shard `number` unless it is there; a crash leaves no half shard.
 
     Every scene shows `acts` acts of different kinds, in one shot; with 0 the scene draws how many, and its cuts. Where
     `kinds` are given the first act is of one of them. It has the stems of `roles`; FX is always one of them.
+    `at_table` as in `make_scene`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"shard-{number:05d}.safetensors"
@@ -160,7 +162,7 @@ def make_shard(
     for index in range(SCENES_PER_SHARD):
         rng = checkpoint.rng_for(seed, number, index)
         only = draw_kinds(rng, bank, count=acts, among=kinds)
-        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=made)
+        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=made, at_table=at_table)
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
         cuts.append(flags.astype(np.float16))
@@ -203,23 +205,33 @@ def sight_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("sights-*.safetensors"))
 
 
-def make_sights(folder: Path, *, number: int, seed: int, bank: Bank, kinds: Sequence[str] = ()) -> Path:
-    """Make shard `number` of sights unless it is there; a crash leaves no half shard. `kinds` as in `make_shard`."""
+def make_sights(
+    folder: Path, *, number: int, seed: int, bank: Bank, kinds: Sequence[str] = (), at_table: float = 0.0
+) -> Path:
+    """Make shard `number` of sights unless it is there; a crash leaves no half shard. The rest as in `make_shard`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"sights-{number:05d}.safetensors"
     if path.exists() and path.with_suffix(".json").exists():
         return path
-    maps, cuts, events = [], [], []
+    maps, cuts, levels = [], [], torch.zeros(SCENES_PER_SHARD, SCENE_TOKENS, 2)
+    events: list[list[tuple[float, str]]] = []
+    lasting: list[str | None] = []
     for index in range(SCENES_PER_SHARD):
         rng = checkpoint.rng_for(seed, _SIGHTS, number, index)
         acts = 2 if rng.random() < _TWO_ACTS else int(bool(kinds))
         only = draw_kinds(rng, bank, count=acts, among=kinds)
-        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=(Role.FX,))
+        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=(Role.FX,), at_table=at_table)
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
         cuts.append(flags.astype(np.float16))
         events.append([(event.sample / 48000, event.kind) for event in scene.events])
-    _write(path, {"maps": np.stack(maps), "cuts": np.stack(cuts)}, {"events": events})
+        last = [part for part in scene.parts if KINDS[part.kind].family is Family.LOOP]
+        lasting.append(last[0].kind if len(last) == 1 else None)
+        for part in last:
+            heard = _level(torch.from_numpy(log_mel(part.stem)))
+            levels[index, :, 0] = torch.maximum(levels[index, :, 0], heard)
+    tensors = {"maps": np.stack(maps), "cuts": np.stack(cuts), "levels": levels.numpy().astype(np.float16)}
+    _write(path, tensors, {"events": events, "lasting": lasting})
     return path
 
 
@@ -230,9 +242,10 @@ def read_sights(path: Path) -> Sights:
         return read_shard(path).sights
     tensors = load_file(path)
     events = [[(float(onset_s), kind) for onset_s, kind in scene] for scene in notes["events"]]
-    levels = torch.zeros(len(events), SCENE_TOKENS, 2)
-    levels[..., 0] = torch.nan
-    return Sights(tensors["maps"], tensors["cuts"], events, levels, [None] * len(events))
+    unknown = torch.zeros(len(events), SCENE_TOKENS, 2)
+    unknown[..., 0] = torch.nan  # the first sights did not say
+    levels = tensors.get("levels", unknown).float()
+    return Sights(tensors["maps"], tensors["cuts"], events, levels, notes.get("lasting", [None] * len(events)))
 
 
 def read_shard(path: Path) -> Shard:
