@@ -33,10 +33,11 @@ from otio_v2a_engine.contract import (
 )
 from otio_v2a_engine.devices import multiplies_in_bf16
 from otio_v2a_engine.dying import die_away, slowest
-from otio_v2a_engine.models.attacks import find_attacks
+from otio_v2a_engine.models.attacks import Attack, find_attacks
 from otio_v2a_engine.models.choosing import FAINTEST, believed, left_out, on_time
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions
+from otio_v2a_engine.models.instants import accented, drawn_to
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, SILENT, log_mel
 from otio_v2a_engine.models.refine import refine
@@ -197,9 +198,9 @@ class SmallEngine:
         check(0, "looking")
         maps, cuts = self._look(request.picture, n_shown=ceil(Fraction(request.n_samples, SAMPLES_PER_TOKEN)))
         generator = torch.Generator().manual_seed(request.seed)
-        mel = self._sample(request, maps, cuts, before, generator, lambda i: check(1 + i, "sampling"))
+        mel, attacks = self._sample(request, maps, cuts, before, generator, lambda i: check(1 + i, "sampling"))
         check(1 + n_steps, "decoding")
-        mono = self._vocode(mel, generator)[: request.n_samples]
+        mono = self._vocode(mel, generator, attacks)[: request.n_samples]
         sound = self._place(mono, request, maps)
         check(total, "done")
         return RenderedAudio(samples=np.ascontiguousarray(sound), sample_rate=request.sample_rate)
@@ -228,8 +229,8 @@ class SmallEngine:
         before: npt.NDArray[np.float32] | None,
         generator: torch.Generator,
         on_step: Callable[[int], None],
-    ) -> Tensor:
-        """Log-mel `(1, 4 T, 96)` for a request that may go on from mono sound."""
+    ) -> tuple[Tensor, tuple[Attack, ...] | None]:
+        """Log-mel `(1, 4 T, 96)` for a request that may go on from mono sound, and its attacks, where known."""
         held = None if before is None else self._held(before)
         voice = _VOICES[request.prompt.role]
         scale = voice.guidance if request.sampling.guidance is None else request.sampling.guidance
@@ -242,10 +243,10 @@ class SmallEngine:
             embeddings[0], text = seen.vector, text or seen.words
         if request.prompt.role is Role.DX and not text and not self._sees_speech(vectors):
             on_step(0)
-            return self._codec.decode(self._codec.silence(n_tokens))  # nobody asks for a voice, and none is seen
+            return self._codec.decode(self._codec.silence(n_tokens)), None  # nobody asks for a voice, and none is seen
         events, slots = torch.zeros(1, n_tokens, EVENT_SLOTS + 1), list[int]()
         shown = torch.ones(n_tokens, dtype=torch.bool)
-        only_begins = False
+        known, only_begins = SEEN, False
         if request.prompt.role is Role.FX:
             named = self._reach.kinds(text, names=self._kinds)
             only_begins = self._only_begins(named, text)
@@ -324,10 +325,17 @@ class SmallEngine:
         if held is None and slots and only_begins:
             first = min(slots) // EVENT_SLOTS
             x[:, :first] = self._codec.silence(first)
-        mel = self._codec.decode(x)
-        if slots and only_begins and (curve := slowest(named, self._kinds)) is not None:
-            mel = torch.from_numpy(die_away(mel[0].cpu().numpy(), slots, curve))[None].to(self._device)
-        return mel
+        decoded = self._codec.decode(x)
+        if not slots:
+            return decoded, None
+        kept = 0 if held is None else held.shape[1] * FRAMES_PER_TOKEN
+        mel = decoded[0].cpu().numpy()
+        if only_begins and (curve := slowest(named, self._kinds)) is not None:
+            mel = die_away(mel, slots, curve)
+        mel, attacks = drawn_to(mel, slots, kept=kept)
+        if known == TOLD:
+            mel = accented(mel, slots, kept=kept)
+        return torch.from_numpy(mel)[None].to(self._device), attacks
 
     def _sees_speech(self, vectors: Tensor) -> bool:
         """Whether a mouth seems to speak anywhere in a window."""
@@ -407,11 +415,13 @@ class SmallEngine:
         is_chosen = only_begins or is_faint or slots != [spot.slot for spot in surely]
         return slots, TOLD if is_chosen else SEEN, (*sure, *chosen)
 
-    def _vocode(self, mel: Tensor, generator: torch.Generator) -> npt.NDArray[np.float32]:
-        """Mono sound `(480 F,)` of a log-mel `(1, F, 96)`."""
+    def _vocode(
+        self, mel: Tensor, generator: torch.Generator, attacks: tuple[Attack, ...] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Mono sound `(480 F,)` of a log-mel `(1, F, 96)`, and of its attacks unless they are to be read off it."""
         silent = mel.amax(dim=2, keepdim=True) < SILENT
         noise = torch.randn(1, mel.shape[1], NOISE_CHANNELS, generator=generator).to(self._device)
-        attacks = find_attacks(mel[0].cpu().numpy())
+        attacks = find_attacks(mel[0].cpu().numpy()) if attacks is None else attacks
         sound = refine(self._vocoder(mel, noise)[0].float(), mel[0], rounds=_ROUNDS, attacks=attacks)
         gate = 1.0 - _CLOSED * np.repeat(silent[0, :, 0].cpu().numpy(), HOP).astype(np.float32)
         ramp = np.ones(HOP // 2, np.float32) / (HOP // 2)
