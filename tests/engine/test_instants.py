@@ -23,7 +23,7 @@ def _struck(times_s: list[float], *, seconds: float = 4.0, attack_s: float = 0.0
 
 
 @pytest.mark.parametrize("late_ms", [-26.0, -13.0, 4.0, 7.0, 22.0])
-def _places(mel: np.ndarray, slots: tuple[int, ...]) -> list[tuple[int, float]]:
+def _places(mel: np.ndarray, slots: tuple[float, ...]) -> list[tuple[float, float]]:
     return rises(mel, slots, attacks=find_attacks(mel))
 
 
@@ -37,6 +37,14 @@ def test_a_blow_that_is_early_or_late_is_drawn_to_its_instant(late_ms: float) ->
     assert len(attacks) == len(find_attacks(mel)) == len(SLOTS)
     for slot, attack in zip(SLOTS, attacks, strict=True):
         assert abs(attack.sample - slot * HOP) < 0.003 * SAMPLE_RATE
+
+
+def test_an_instant_between_two_frames_is_met_as_exactly() -> None:
+    mel = _struck([1.0, 2.0])
+    for fraction in (0.2, 0.5, 0.8):
+        _, attacks = drawn_to(mel, [101 + fraction, 198 + fraction])
+        for attack, instant in zip(attacks, (101 + fraction, 198 + fraction), strict=True):
+            assert abs(attack.sample / HOP - instant) < 0.3
 
 
 def test_what_swells_is_drawn_by_the_frame_that_rises_most() -> None:

@@ -32,12 +32,14 @@ _LOUDER, _FOR = 3 / 20, 4.0  # log-mel, frames: at most, and how fast it goes
 _LEAD, _BODY = 2.0, 5.0  # frames before and after a rise that are not stretched
 
 
-def rises(mel: npt.NDArray[np.float32], slots: Sequence[int], *, attacks: Sequence[Attack]) -> list[tuple[int, float]]:
+def rises(
+    mel: npt.NDArray[np.float32], instants: Sequence[float], *, attacks: Sequence[Attack]
+) -> list[tuple[float, float]]:
     """Where what was to begin at some instants does.
 
     Args:
         mel: `(F, 96)` in units of 20 dB, 10 ms a frame.
-        slots: the instants, in frames.
+        instants: in frames, fractions too.
         attacks: of the mel.
 
     Returns:
@@ -46,41 +48,41 @@ def rises(mel: npt.NDArray[np.float32], slots: Sequence[int], *, attacks: Sequen
     heard = np.maximum(mel, _HEARD)
     rise = np.r_[0.0, np.maximum(np.diff(heard, axis=0), 0.0).mean(1)]
     abrupt = np.array([attack.sample / HOP for attack in attacks])
-    found: list[tuple[int, float]] = []
-    for slot in sorted({slot for slot in slots if 0 <= slot < len(mel)}):
-        near = abrupt[np.abs(abrupt - slot) <= _REACH]
+    found: list[tuple[float, float]] = []
+    for instant in sorted({float(instant) for instant in instants if 0 <= instant < len(mel)}):
+        near = abrupt[np.abs(abrupt - instant) <= _REACH]
         if len(near):
-            found.append((slot, float(near[np.abs(near - slot).argmin()])))
+            found.append((instant, float(near[np.abs(near - instant).argmin()])))
             continue
-        first = max(0, slot - int(_REACH))
-        steepest = first + int(rise[first : slot + int(_REACH) + 1].argmax())
+        first = max(0, round(instant - _REACH))
+        steepest = first + int(rise[first : round(instant + _REACH) + 1].argmax())
         if rise[steepest] > _BEGINS * rise.max():
-            found.append((slot, steepest + _WITHIN))
+            found.append((instant, steepest + _WITHIN))
     return found
 
 
 def drawn_to(
-    mel: npt.NDArray[np.float32], slots: Sequence[int], *, kept: int = 0
+    mel: npt.NDArray[np.float32], instants: Sequence[float], *, kept: int = 0
 ) -> tuple[npt.NDArray[np.float32], tuple[Attack, ...]]:
     """A log-mel of the same length whose sounds begin at their instants, where they do so within 40 ms.
 
     Args:
         mel: `(F, 96)` in units of 20 dB, 10 ms a frame.
-        slots: the instants, in frames.
+        instants: in frames, fractions too.
         kept: frames at the beginning that stay as they are.
 
     Returns:
         the mel, and its attacks.
     """
     attacks = find_attacks(mel)
-    pairs = [pair for pair in rises(mel, slots, attacks=attacks) if min(pair) - _LEAD > kept]
+    pairs = [pair for pair in rises(mel, instants, attacks=attacks) if min(pair) - _LEAD > kept]
     to, of = [-1.0, float(kept)], [-1.0, float(kept)]
-    for number, (slot, place) in enumerate(pairs):
+    for number, (instant, place) in enumerate(pairs):
         after = min(pairs[number + 1]) if number + 1 < len(pairs) else float(len(mel) + _BODY)
-        body = min(_BODY, (after - max(slot, place)) / 2 - _LEAD)
+        body = min(_BODY, (after - max(instant, place)) / 2 - _LEAD)
         for offset in (-_LEAD, body):
-            if slot + _EARLY + offset > to[-1] + 0.5 and place + offset > of[-1] + 0.5:
-                to.append(slot + _EARLY + offset)
+            if instant + _EARLY + offset > to[-1] + 0.5 and place + offset > of[-1] + 0.5:
+                to.append(instant + _EARLY + offset)
                 of.append(place + offset)
     if len(to) == 2:
         return mel, attacks

@@ -95,6 +95,11 @@ _VOICES = {
 }
 
 
+def _instants(events: tuple[VisualEvent, ...]) -> list[float]:
+    """Known events in units of 10 ms, to the fraction."""
+    return [float(event.time_s * SAMPLE_RATE / HOP) for event in events]
+
+
 def _slots(events: tuple[VisualEvent, ...]) -> list[int]:
     """The 10 ms slots of known events."""
     return [round(event.time_s * SAMPLE_RATE / HOP) for event in events]
@@ -332,7 +337,8 @@ class SmallEngine:
         mel = decoded[0].cpu().numpy()
         if only_begins and (curve := slowest(named, self._kinds)) is not None:
             mel = die_away(mel, slots, curve)
-        mel, attacks = drawn_to(mel, slots, kept=kept)
+        instants = slots if request.events is None else _instants(request.events)
+        mel, attacks = drawn_to(mel, instants, kept=kept)
         if known == TOLD:
             mel = accented(mel, slots, kept=kept)
         return torch.from_numpy(mel)[None].to(self._device), attacks
