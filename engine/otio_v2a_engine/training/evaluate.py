@@ -18,9 +18,11 @@ from otio_v2a_engine.contract import Picture, PromptSpec, RenderRequest, Role, V
 from otio_v2a_engine.models.codec import SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.pipelines.small import SmallEngine
+from otio_v2a_engine.simulate.acts_table import TABLE
 from otio_v2a_engine.simulate.bank import Bank
-from otio_v2a_engine.simulate.scene import Scene, make_scene
+from otio_v2a_engine.simulate.scene import Scene, draw_kinds, make_scene
 from otio_v2a_engine.simulate.sounds import available
+from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.training import checkpoint
 from otio_v2a_engine.training.measures import (
     kinds,
@@ -138,6 +140,27 @@ def _told(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[st
     }
 
 
+def _at_table(engine: SmallEngine, *, bank: Bank, n_scenes: int, folder: Path) -> dict[str, Any]:
+    """Onsets of what hands do at a table, which none of the other scenes shows."""
+    begins = [name for name in TABLE if KINDS[name].family is not Family.LOOP]
+    found, heard, true = [], [], []
+    for number in range(n_scenes):
+        rng = checkpoint.rng_for(HELD_OUT_SEED, 3, number)
+        only = draw_kinds(rng, bank, count=1, among=begins)
+        scene = make_scene(rng, bank=bank, only=only, at_table=1.0)
+        request = request_for(folder / "table.mp4", scene, PromptSpec(text=scene.captions[Role.FX]), number)
+        true.append([event.sample / SAMPLE_RATE for event in scene.events])
+        found.append(find_onsets(render(engine, request)).tolist())
+        heard.append(find_onsets(scene.stems[Role.FX]).tolist())
+    seconds = len(scene.stems[Role.FX]) / SAMPLE_RATE
+    return {
+        "scenes": n_scenes,
+        "events": sum(map(len, true)),
+        "seen": _timing(found, true, seconds),
+        "detector_on_true_stem": _timing(heard, true, seconds),
+    }
+
+
 def _ambiences(engine: SmallEngine, scenes: Sequence[Scene], folder: Path) -> dict[str, float]:
     """AMB: level, steadiness, and whether the prompt's spectrum is nearer to its own ambience than to others."""
     levels, nearest = [], []
@@ -243,6 +266,7 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
         folder = Path(temporary)
         figures: dict[str, Any] = {"fx": _scenes(engine, scenes, folder)}
         figures["told_events"] = _told(engine, some, folder)
+        figures["at_table"] = _at_table(engine, bank=bank, n_scenes=len(some) * 2, folder=folder)
         figures["amb"] = _ambiences(engine, some, folder)
         figures["leakage"] = leakage(engine, scenes, folder)
         figures["dialogue"] = dialogue(engine, bank=bank, n_scenes=len(some), folder=folder)

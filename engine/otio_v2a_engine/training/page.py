@@ -27,6 +27,7 @@ _GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("Onset F1 without the picture", "fx/picture_withheld/onset_f1_50ms", "", 0.2, False),
     ("Onset F1 at moved events", "told_events/at_the_new_times/onset_f1_50ms", "", 0.80, True),
     ("Sounds still at the old times", "told_events/old_times_still_heard", "", 0.1, False),
+    ("Onset F1 of hands at a table", "at_table/seen/onset_f1_50ms", "", 0.80, True),
     ("Kind of sound right", "kinds/kind", "", 0.85, True),
     ("Family right", "kinds/family", "", 0.93, True),
     ("Background in effects", "leakage/background_in_effects_db", "dB", -20.0, False),
