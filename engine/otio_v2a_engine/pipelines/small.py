@@ -38,6 +38,7 @@ from otio_v2a_engine.models.choosing import FAINTEST, believed, left_out, on_tim
 from otio_v2a_engine.models.codec import FRAMES_PER_TOKEN, SAMPLES_PER_TOKEN
 from otio_v2a_engine.models.flow import EVENT_SLOTS, SEEN, TOLD, Conditions
 from otio_v2a_engine.models.instants import accented, drawn_to
+from otio_v2a_engine.models.lasting import while_seen
 from otio_v2a_engine.models.level import limit
 from otio_v2a_engine.models.mel import HOP, SAMPLE_RATE, SILENT, log_mel
 from otio_v2a_engine.models.refine import refine
@@ -331,6 +332,9 @@ class SmallEngine:
             first = min(slots) // EVENT_SLOTS
             x[:, :first] = self._codec.silence(first)
         decoded = self._codec.decode(x)
+        if request.prompt.role is Role.FX and request.events is None and self._only_lasts(named, text, slots):
+            levels = torch.sigmoid(self._encoder.levels(vectors)[0, :, 0]).cpu().numpy()
+            return torch.from_numpy(while_seen(decoded[0].cpu().numpy(), levels))[None].to(self._device), None
         if not slots:
             return decoded, None
         kept = 0 if held is None else held.shape[1] * FRAMES_PER_TOKEN
@@ -386,6 +390,13 @@ class SmallEngine:
         What lasts has no events: a prompt that names it says nothing of those that are seen.
         """
         return 0 < len(named) == len(phrases(text)) and not self._lasts(named)
+
+    def _only_lasts(self, named: Tensor, text: str, slots: Sequence[int]) -> bool:
+        """Whether all that a prompt names lasts; without a prompt, whether nothing is seen to begin."""
+        if not text:
+            return not slots
+        families = [KINDS[self._kinds[int(kind)]].family for kind in named.argmax(1)]
+        return 0 < len(named) == len(phrases(text)) and all(family is Family.LOOP for family in families)
 
     def _events(
         self, request: RenderRequest, onsets: Tensor, vectors: Tensor, text: str, named: Tensor, *, only_begins: bool
