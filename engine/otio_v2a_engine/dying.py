@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from otio_v2a_engine.models.mel import FLOOR
+from otio_v2a_engine.models.mel import FLOOR, loudness_db
 
-__all__ = ["FADES", "KNOTS", "die_away", "fades", "loudness_db", "slowest"]
+__all__ = ["FADES", "KNOTS", "die_away", "fades", "slowest"]
 
 FADES = Path(__file__).with_name("fades.json")
 """For each kind that begins at instants, dB below its top at each of `KNOTS`; `training fades` writes it."""
@@ -54,13 +54,6 @@ def slowest(named: Tensor, kinds: Sequence[str]) -> npt.NDArray[np.float64] | No
     loudest = np.max(np.array(levels, float), axis=0)
     curve: npt.NDArray[np.float64] = np.interp(np.arange(KNOTS[-1] + 1), (0, *KNOTS), (0.0, *loudest))
     return curve
-
-
-def loudness_db(mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Level of each frame of a log-mel `(F, 96)` in units of 20 dB, `(F,)`."""
-    power = (10.0 ** (2 * mel.astype(np.float64))).mean(1)
-    level: npt.NDArray[np.float64] = 10 * np.log10(power + 1e-12)
-    return level
 
 
 def die_away(

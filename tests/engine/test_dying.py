@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from otio_v2a_engine.dying import KNOTS, die_away, fades, loudness_db, slowest
+from otio_v2a_engine.dying import KNOTS, die_away, fades, slowest
+from otio_v2a_engine.models.mel import loudness_db
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES, KINDS, Family
 from otio_v2a_engine.training.fades import fade_of, measure

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from otio_v2a_engine.models.mel import loudness_db
+
 __all__ = ["while_seen"]
 
 _SEEN = 0.5  # of 1: as loud what lasts must look somewhere, or nothing is known of when it sounds
@@ -25,7 +27,7 @@ def while_seen(mel: npt.NDArray[np.float32], levels: npt.NDArray[np.float32]) ->
     middles = (np.arange(len(levels)) + 0.5) * per_token
     looks = np.interp(np.arange(len(mel)) + 0.5, middles, levels)
     widened = np.lib.stride_tricks.sliding_window_view(np.pad(looks, _WIDE, mode="edge"), 2 * _WIDE + 1).max(1)
-    loudness = 10 * np.log10((10.0 ** (2 * mel.astype(np.float64))).mean(1) + 1e-12)
+    loudness = loudness_db(mel)
     ceiling = np.percentile(loudness, _TOP) + _RANGE_DB * (widened - np.percentile(levels, _TOP)) + _LOOSE_DB
     change = (np.minimum(0.0, ceiling - loudness) / 20)[:, None].astype(np.float32)
     lowered: npt.NDArray[np.float32] = mel + change

@@ -10,7 +10,18 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FLOOR", "HOP", "MEL_BANDS", "N_FFT", "SAMPLE_RATE", "SILENT", "filterbank", "log_mel", "window"]
+__all__ = [
+    "FLOOR",
+    "HOP",
+    "MEL_BANDS",
+    "N_FFT",
+    "SAMPLE_RATE",
+    "SILENT",
+    "filterbank",
+    "log_mel",
+    "loudness_db",
+    "window",
+]
 
 SAMPLE_RATE = 48000  # Hz
 N_FFT = 2048  # samples
@@ -64,3 +75,10 @@ def log_mel(samples: npt.NDArray[np.float32], *, n_frames: int | None = None) ->
     magnitude = np.abs(np.fft.rfft(frames * window(), axis=1)).astype(np.float32) / (N_FFT / 4)
     mel: npt.NDArray[np.float32] = np.log10(np.maximum(magnitude @ filterbank().T, 10.0**FLOOR))
     return mel
+
+
+def loudness_db(mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Level of each frame of a log-mel `(F, 96)` in units of 20 dB, `(F,)`."""
+    power = (10.0 ** (2 * mel.astype(np.float64))).mean(1)
+    level: npt.NDArray[np.float64] = 10 * np.log10(power + 1e-12)
+    return level

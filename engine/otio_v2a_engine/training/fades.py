@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from otio_v2a_engine.contract import Role
-from otio_v2a_engine.dying import KNOTS, loudness_db
-from otio_v2a_engine.models.mel import HOP, log_mel
+from otio_v2a_engine.dying import KNOTS
+from otio_v2a_engine.models.mel import HOP, log_mel, loudness_db
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.scene import make_scene
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES, KINDS, Family
