@@ -133,7 +133,7 @@ def _somebody(
         root_x, root_y = x0 + sway, y0 + 0 * sway
         if seat.above:  # the forearm follows the hand over the edge of the picture
             root_x = 0.6 * hand.x + 0.4 * x0
-        elif not seat.above:
+        else:
             elbow_x, elbow_y = (0.75 * x0 + 0.25 * hand.x), (0.45 * y0 + 0.55 * hand.y + 0.06)
             arms.append(_limb(n, root_x, root_y, elbow_x, elbow_y, w=seat.thick * 1.2, colour=seat.cloth))
             root_x, root_y = elbow_x, elbow_y
