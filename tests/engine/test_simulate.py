@@ -1,5 +1,6 @@
 """Scenes: the same seed gives the same scene, and a stem sounds exactly when its picture touches."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,30 @@ import pytest
 from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.mel import SAMPLE_RATE
 from otio_v2a_engine.simulate import synth
+from otio_v2a_engine.simulate.acting import Act, Floats
 from otio_v2a_engine.simulate.acts import ACTS
+from otio_v2a_engine.simulate.acts_gaits import four_legs, jump
 from otio_v2a_engine.simulate.acts_hits import bounce, juggle, strike
 from otio_v2a_engine.simulate.acts_lasting import distractor
 from otio_v2a_engine.simulate.acts_table import TABLE, fiddle, handle, pour_out, shuffle
 from otio_v2a_engine.simulate.acts_to_and_fro import saw, shake, strum, tick
+from otio_v2a_engine.simulate.backdrops import Backdrops
 from otio_v2a_engine.simulate.bank import Bank, cut_at_onsets
-from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
-from otio_v2a_engine.simulate.scene import draw_kinds, make_scene
+from otio_v2a_engine.simulate.draw import (
+    BACKDROP_HEIGHT,
+    BACKDROP_WIDTH,
+    HEIGHT,
+    TRACK_RATE,
+    WIDTH,
+    Actor,
+    Camera,
+    Look,
+    background,
+    draw,
+)
+from otio_v2a_engine.simulate.scene import Scene, Staging, draw_kinds, make_scene
 from otio_v2a_engine.simulate.vocabulary import HITS, KINDS, LOOPS, STEPS
+from otio_v2a_engine.training.measures import write_movie
 
 NO_BANK = Bank(None)
 SOFT = ("swoosh", "scrape", "splash")  # these swell rather than strike
@@ -182,12 +198,109 @@ def test_hands_that_do_nothing_make_no_sound_but_move() -> None:
 def test_acts_at_a_table_come_only_where_they_are_asked_for() -> None:
     plain, told, table = (
         make_scene(np.random.default_rng(7), bank=NO_BANK, seconds=3, only=("wood",), **given)
-        for given in ({}, {"at_table": 0.0}, {"at_table": 1.0})
+        for given in ({}, {"staging": Staging()}, {"staging": Staging(at_table=1.0)})
     )
     assert plain.frames.tobytes() == told.frames.tobytes()
     assert table.frames.tobytes() != plain.frames.tobytes()
     stem = np.abs(table.stems[Role.FX])
     assert abs(int(np.argmax(stem > 1e-3 * stem.max())) - table.events[0].sample) <= 1
+
+
+def _lowest(body: Actor) -> Floats:
+    """How far down a limb reaches, in picture heights."""
+    lowest: Floats = body.y + np.abs(np.cos(body.angle)) * (body.h - body.w) / 2 + body.w / 2
+    return lowest
+
+
+@pytest.mark.parametrize("act", [four_legs, jump])
+def test_a_foot_comes_down_to_the_ground_when_it_sounds(act: Callable[[np.random.Generator, int], Act]) -> None:
+    heard = 0
+    for seed in range(12):
+        made = act(np.random.default_rng([5, seed]), 8 * TRACK_RATE)
+        legs = np.stack([_lowest(body) for body in made.actors if np.ptp(body.angle) > 0 or np.ptp(body.h) > 0])
+        up = legs.max() - legs
+        for event in made.events:
+            at = round(event.time_s * TRACK_RATE)
+            down = up[:, at : at + 5].min(1) < 0.02
+            came = up[:, max(0, at - 29) : at].max(1) > up[:, at : at + 5].min(1) + 0.003
+            assert (down & came).any(), (seed, event)
+        heard += len(made.events)
+    assert heard > 40
+
+
+def test_steps_go_on_four_legs_only_where_that_is_asked_for() -> None:
+    plain, gaits = (
+        make_scene(np.random.default_rng(3), bank=NO_BANK, seconds=3, only=("steps_hard",), staging=staging)
+        for staging in (Staging(), Staging(gaits=1.0))
+    )
+    assert gaits.frames.tobytes() != plain.frames.tobytes()
+    assert gaits.events
+    wood = [
+        make_scene(np.random.default_rng(3), bank=NO_BANK, seconds=2, only=("wood",), staging=staging)
+        for staging in (Staging(), Staging(gaits=1.0))
+    ]
+    assert wood[0].frames.tobytes() == wood[1].frames.tobytes()
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Path:
+    """Two movies of a second, one calm and in grey steps, and one that is kept apart, with their manifest."""
+    for name, first in (("calm.mp4", 40), ("busy.mp4", 90), ("kept.mp4", 250)):
+        frames = np.full((25, 64, 96, 3), first, np.uint8)
+        frames += np.arange(25, dtype=np.uint8)[:, None, None, None]
+        write_movie(tmp_path / name, np.minimum(frames, 254))
+    rows = (f"{name}\tby somebody\tCC0\n" for name in ("calm.mp4", "busy.mp4", "kept.mp4"))
+    (tmp_path / "MANIFEST.tsv").write_text("file\tsource\tlicence\n" + "".join(rows))
+    return tmp_path
+
+
+def test_only_calm_footage_moves_behind_a_scene_and_none_that_is_kept_apart_is_shown(footage: Path) -> None:
+    behind = Backdrops(footage, calm=("calm",), kept_apart=("kept",))
+    assert [row.file for row in behind.footage] == ["calm.mp4", "busy.mp4"]
+    drawn = [behind.backdrop(np.random.default_rng(seed)) for seed in range(30)]
+    moving = [picture for picture in drawn if picture.ndim == 4]
+    assert 0 < len(moving) < len(drawn)
+    for picture in moving:
+        levels = picture.mean((1, 2, 3))
+        assert (np.diff(levels) >= 0).all()
+        assert levels[-1] > levels[0]
+    assert all(picture.shape[-3:] == (BACKDROP_HEIGHT, BACKDROP_WIDTH, 3) for picture in drawn)
+
+
+def test_a_scene_before_real_pictures_is_the_same_for_the_same_seed_and_sounds_as_it_is_drawn(footage: Path) -> None:
+    behind = Backdrops(footage, calm=("calm",), kept_apart=("kept",))
+
+    def scene(backdrops: Backdrops | None) -> Scene:
+        rng, staging = np.random.default_rng(12), Staging(backdrops=backdrops)
+        return make_scene(rng, bank=NO_BANK, seconds=2, only=["wood"], roles=(), staging=staging)
+
+    first, again, before = scene(behind), scene(behind), scene(None)
+    assert first.frames.tobytes() == again.frames.tobytes()
+    assert first.frames.tobytes() != before.frames.tobytes()
+    assert [event.sample for event in first.events] == [event.sample for event in before.events]
+
+
+def test_a_backdrop_that_moves_goes_to_and_fro_behind_a_camera_that_stands() -> None:
+    steps = np.linspace(0.1, 0.9, 5, dtype=np.float32)
+    picture = np.broadcast_to(steps[:, None, None, None], (5, BACKDROP_HEIGHT, BACKDROP_WIDTH, 3))
+    still = np.zeros(TRACK_RATE, np.float32)
+    times = (np.arange(12) + 0.5) / 25
+    frames = draw(
+        [],
+        picture=picture,
+        camera=Camera(still, still),
+        look=Look(),
+        times_s=times,
+        frame_s=0.04,
+        rng=np.random.default_rng(0),
+    )
+    seen = frames[:, 0, 0, 0] / 255
+    np.testing.assert_allclose(seen, steps[[0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3]], atol=0.01)
+
+
+def test_footage_of_which_nothing_may_be_used_is_refused_by_name(footage: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=str(footage)):
+        Backdrops(footage, kept_apart=("calm", "busy", "kept")).backdrop(np.random.default_rng(0))
 
 
 def test_every_kind_of_effect_has_an_act_that_shows_it() -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "events_at",
     "gap_track",
     "jitter",
+    "limb",
     "on_off",
     "times_of",
     "tint",
@@ -81,6 +82,20 @@ def actor(
     """An actor from numbers and `(n,)` tracks; numbers stay the same throughout."""
     x, y, w, h, angle, alpha = (np.broadcast_to(np.asarray(v, np.float32), (n,)) for v in (x, y, w, h, angle, alpha))
     return Actor(x=x, y=y, w=w, h=h, angle=angle, alpha=alpha, colour=colour, roundness=roundness)
+
+
+def limb(n: int, x0: Track, y0: Track, x1: Track, y1: Track, *, w: float, colour: Colour) -> Actor:
+    """A capsule from one end to the other."""
+    dx, dy = x1 - x0, y1 - y0
+    return actor(
+        n,
+        x=(x0 + x1) / 2,
+        y=(y0 + y1) / 2,
+        w=w,
+        h=np.hypot(dx, dy) + w,
+        angle=-np.arctan2(dx, dy),
+        colour=colour,
+    )
 
 
 def tint(rng: Rng) -> Colour:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otio_v2a_engine.simulate.acting import Act, Colour, Event, Floats, Rng, Span, Track, actor, jitter, times_of, tint
+from otio_v2a_engine.simulate.acting import Act, Colour, Event, Floats, Rng, Span, actor, jitter, limb, times_of, tint
 from otio_v2a_engine.simulate.draw import ASPECT, TRACK_RATE, Actor
 
 __all__ = ["TABLE", "fiddle", "handle", "pour_out", "shuffle"]
@@ -97,20 +97,6 @@ def _hands(rng: Rng, n: int, seat: _Seat) -> list[_Hand]:
     ]
 
 
-def _limb(n: int, x0: Track, y0: Track, x1: Track, y1: Track, *, w: float, colour: Colour) -> Actor:
-    """A capsule from one end to the other."""
-    dx, dy = x1 - x0, y1 - y0
-    return actor(
-        n,
-        x=(x0 + x1) / 2,
-        y=(y0 + y1) / 2,
-        w=w,
-        h=np.hypot(dx, dy) + w,
-        angle=-np.arctan2(dx, dy),
-        colour=colour,
-    )
-
-
 def _somebody(
     rng: Rng, n: int, seat: _Seat, hands: list[_Hand], things: list[Actor], *, in_front: bool
 ) -> tuple[Actor, ...]:
@@ -135,11 +121,11 @@ def _somebody(
             root_x = 0.6 * hand.x + 0.4 * x0
         else:
             elbow_x, elbow_y = (0.75 * x0 + 0.25 * hand.x), (0.45 * y0 + 0.55 * hand.y + 0.06)
-            arms.append(_limb(n, root_x, root_y, elbow_x, elbow_y, w=seat.thick * 1.2, colour=seat.cloth))
+            arms.append(limb(n, root_x, root_y, elbow_x, elbow_y, w=seat.thick * 1.2, colour=seat.cloth))
             root_x, root_y = elbow_x, elbow_y
-        arms.append(_limb(n, root_x, root_y, hand.x, hand.y, w=seat.thick, colour=seat.skin))
+        arms.append(limb(n, root_x, root_y, hand.x, hand.y, w=seat.thick, colour=seat.skin))
         cuff_x, cuff_y = root_x + sleeve * (hand.x - root_x) * 0.8, root_y + sleeve * (hand.y - root_y) * 0.8
-        arms.append(_limb(n, root_x, root_y, cuff_x, cuff_y, w=seat.thick * 1.15, colour=seat.cloth))
+        arms.append(limb(n, root_x, root_y, cuff_x, cuff_y, w=seat.thick * 1.15, colour=seat.cloth))
         palm = seat.thick * rng.uniform(1.1, 1.6)
         arms.append(actor(n, x=hand.x, y=hand.y, w=palm, h=palm * rng.uniform(0.7, 1.1), colour=seat.skin))
         for finger in range(int(rng.integers(0, 4))):
@@ -354,7 +340,7 @@ def pour_out(rng: Rng, n: int) -> Act:
     bend = direction * float(rng.uniform(0.0, 0.06))
     liquid = tint(rng)
     stream = [
-        _limb(
+        limb(
             n,
             spout_x,
             spout_y,
@@ -389,7 +375,7 @@ def pour_out(rng: Rng, n: int) -> Act:
         actor(n, x=jug_x, y=jug_y, w=wide, h=tall, angle=angle, colour=jug_colour, roundness=rng.uniform(0, 0.5))
     )
     if rng.random() < 0.5:  # a spout
-        things.append(_limb(n, jug_x, jug_y, spout_x, spout_y, w=0.025, colour=jug_colour))
+        things.append(limb(n, jug_x, jug_y, spout_x, spout_y, w=0.025, colour=jug_colour))
     if is_lifted:
         other.x[:], other.y[:] = cup_x + direction * cup * 0.5, cup_y - cup / 2
     return Act(_somebody(rng, n, seat, hands, things, in_front=bool(rng.random() < 0.5)), span=Span(level))

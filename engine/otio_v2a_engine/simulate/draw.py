@@ -9,13 +9,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ASPECT", "HEIGHT", "TRACK_RATE", "WIDTH", "Actor", "Camera", "Look", "background", "draw"]
+__all__ = [
+    "ASPECT",
+    "BACKDROP_HEIGHT",
+    "BACKDROP_RATE",
+    "BACKDROP_WIDTH",
+    "HEIGHT",
+    "TRACK_RATE",
+    "WIDTH",
+    "Actor",
+    "Camera",
+    "Look",
+    "background",
+    "draw",
+]
 
 WIDTH, HEIGHT = 96, 56  # pixels
 ASPECT = WIDTH / HEIGHT
 TRACK_RATE = 240  # Hz
 _BLOCK = 4  # pixels a side: of 20 in a picture of 270 lines
 _MARGIN = 24  # pixels of background outside the frame, for the camera to move over
+BACKDROP_WIDTH, BACKDROP_HEIGHT = WIDTH + 2 * _MARGIN, HEIGHT + 2 * _MARGIN  # pixels
+BACKDROP_RATE = 25  # Hz, of one that moves
 
 Floats = npt.NDArray[np.float32]
 
@@ -98,7 +113,7 @@ def _upsample(field: Floats, height: int, width: int) -> Floats:
 
 def background(rng: np.random.Generator) -> Floats:
     """A still, textured backdrop larger than the frame, RGB 0..1."""
-    height, width = HEIGHT + 2 * _MARGIN, WIDTH + 2 * _MARGIN
+    height, width = BACKDROP_HEIGHT, BACKDROP_WIDTH
     base = rng.uniform(0.1, 0.75) + rng.uniform(-0.12, 0.12, 3)
     picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32).copy()
     for cells, level in ((3, 0.2), (8, 0.12), (24, 0.1), (60, 0.08)):
@@ -135,17 +150,22 @@ def _ahead(picture: Floats, camera: Camera, indices: npt.NDArray[np.int64]) -> F
 
 def _backdrop(picture: Floats, camera: Camera, indices: npt.NDArray[np.int64]) -> Floats:
     if camera.forward is not None:
-        return _ahead(picture, camera, indices)
+        return _ahead(picture if picture.ndim == 3 else picture[0], camera, indices)
     dx = np.clip(camera.dx[indices], -_MARGIN + 1, _MARGIN - 2)
     dy = np.clip(camera.dy[indices], -_MARGIN + 1, _MARGIN - 2)
     frames = np.empty((len(indices), HEIGHT, WIDTH, 3), np.float32)
-    if not camera.dx.any() and not camera.dy.any():
+    moves = picture.ndim == 4
+    if moves:
+        swing = np.arange(len(picture)) if len(picture) < 2 else np.r_[0 : len(picture), len(picture) - 2 : 0 : -1]
+        shown = swing[(indices * BACKDROP_RATE // TRACK_RATE) % len(swing)]
+    elif not camera.dx.any() and not camera.dy.any():
         frames[:] = picture[_MARGIN : _MARGIN + HEIGHT, _MARGIN : _MARGIN + WIDTH]
         return frames
     for i in range(len(indices)):
         x, y = float(dx[i]) + _MARGIN, float(dy[i]) + _MARGIN
         x0, y0 = int(x), int(y)
-        view = picture[y0 : y0 + HEIGHT + 1, x0 : x0 + WIDTH + 1]
+        whole = picture[shown[i]] if moves else picture
+        view = whole[y0 : y0 + HEIGHT + 1, x0 : x0 + WIDTH + 1]
         rows = view[:-1] + (y - y0) * (view[1:] - view[:-1])
         frames[i] = rows[:, :-1] + (x - x0) * (rows[:, 1:] - rows[:, :-1])
     return frames
@@ -241,7 +261,11 @@ def draw(
     frame_s: float,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.uint8]:
-    """Frames at some times, `(T, HEIGHT, WIDTH, 3)` uint8 RGB; later actors cover earlier ones."""
+    """Frames at some times, `(T, HEIGHT, WIDTH, 3)` uint8 RGB; later actors cover earlier ones.
+
+    `picture` is a still `(BACKDROP_HEIGHT, BACKDROP_WIDTH, 3)`, or as many of them as it has frames at BACKDROP_RATE;
+    one that moves goes to and fro.
+    """
     n_track = len(camera.dx)
     total = np.zeros((len(times_s), HEIGHT, WIDTH, 3), np.float32)
     offsets = (0.0, 0.25 * frame_s, 0.5 * frame_s) if look.blur else (0.0,)

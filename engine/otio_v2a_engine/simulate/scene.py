@@ -13,9 +13,11 @@ from otio_v2a_engine.simulate import synth
 from otio_v2a_engine.simulate.acting import Act
 from otio_v2a_engine.simulate.acts import ACTS
 from otio_v2a_engine.simulate.acts_contact import slow_motion
+from otio_v2a_engine.simulate.acts_gaits import GAITS
 from otio_v2a_engine.simulate.acts_lasting import distractor
 from otio_v2a_engine.simulate.acts_table import TABLE, fiddle
 from otio_v2a_engine.simulate.acts_talk import talk
+from otio_v2a_engine.simulate.backdrops import Backdrops
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.simulate.draw import HEIGHT, TRACK_RATE, WIDTH, Camera, Look, background, draw
 from otio_v2a_engine.simulate.music import piece
@@ -23,7 +25,7 @@ from otio_v2a_engine.simulate.sounds import available, hit_source, one_stretch
 from otio_v2a_engine.simulate.vocabulary import AMBIENCES, HITS, KINDS, LOOPS, MUSIC, STEPS, VOICES, Family
 from otio_v2a_engine.simulate.voice import utterance
 
-__all__ = ["Scene", "SceneEvent", "ScenePart", "draw_kinds", "make_scene", "sound_of"]
+__all__ = ["PLAIN", "Scene", "SceneEvent", "ScenePart", "Staging", "draw_kinds", "make_scene", "sound_of"]
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -32,6 +34,25 @@ _SOURCE_RATES = (24.0, 24000 / 1001, 25.0, 25.0, 30000 / 1001, 30.0, 50.0, 60.0,
 _UNSEEN = 0.12  # share of voices that speak while no mouth is seen
 _HANDS = 0.25  # share of shots, where there are tables, in which hands do something else without a sound
 _QUIET = ("click", "swoosh", "scrape", "sneeze", "clap", "tick", "shaker", "reload", "saw")
+
+
+@dataclass(frozen=True)
+class Staging:
+    """What scenes are drawn with beyond what the first had. By default nothing: figures stay comparable.
+
+    Attributes:
+        at_table: share of the acts that hands could do at a table which they do there.
+        gaits: share of footsteps that go on four legs, or jump.
+        backdrops: real pictures behind what happens, and real surfaces on bodies; None makes them up.
+    """
+
+    at_table: float = 0.0
+    gaits: float = 0.0
+    backdrops: Backdrops | None = None
+
+
+PLAIN = Staging()
+"""Scenes as the first were."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +196,13 @@ def _camera(rng: Rng, n: int, acts: Sequence[Act]) -> Camera:
     return Camera(dx, dy, forward)
 
 
-def _perform(rng: Rng, n: int, name: str, *, at_table: float = 0.0) -> Act:
+def _perform(rng: Rng, n: int, name: str, staging: Staging = PLAIN) -> Act:
     """One of the acts that show a kind of sound; now and then in slow motion."""
     choices = ACTS["steps" if name.startswith("steps") else name]
-    if at_table and name in TABLE and rng.random() < at_table:
+    if staging.at_table and name in TABLE and rng.random() < staging.at_table:
         choices = TABLE[name]
+    if staging.gaits and name.startswith("steps") and rng.random() < staging.gaits:
+        choices = GAITS
     act = choices[int(rng.integers(len(choices)))]
     if KINDS[name].family is Family.HIT and rng.random() < 0.08:
         factor = rng.uniform(1.4, 3.0)
@@ -187,13 +210,15 @@ def _perform(rng: Rng, n: int, name: str, *, at_table: float = 0.0) -> Act:
     return act(rng, n)
 
 
-def _textured(rng: Rng, act: Act) -> Act:
-    """The act with a texture on some of its bodies."""
+def _textured(rng: Rng, act: Act, backdrops: Backdrops | None) -> Act:
+    """The act with a texture on some of its bodies, one of a real surface where there are `backdrops`."""
     if rng.random() < 0.4:
         return act
     contrast = rng.uniform(0.05, 0.4)
 
     def texture() -> npt.NDArray[np.float32]:
+        if backdrops is not None:
+            return backdrops.texture(rng, contrast=contrast)
         coarse, fine = rng.standard_normal((4, 4)), rng.standard_normal((16, 16))
         return (contrast * (0.6 * np.kron(coarse, np.ones((4, 4))) + 0.5 * fine)).astype(np.float32)
 
@@ -241,7 +266,14 @@ def _speech(rng: Rng, act: Act, n_samples: int) -> ScenePart:
 
 
 def _shot(
-    rng: Rng, n_track: int, n_samples: int, bank: Bank, only: Sequence[str], *, talks: bool, at_table: float
+    rng: Rng,
+    n_track: int,
+    n_samples: int,
+    bank: Bank,
+    only: Sequence[str],
+    *,
+    talks: bool,
+    staging: Staging,
 ) -> _Shot:
     speech = None
     if talks:
@@ -253,12 +285,13 @@ def _shot(
     still = not only and rng.random() < (0.5 if talks else 0.07)
     count = len(only) or (0 if still else (1 if rng.random() < 0.75 else 2))
     acts: list[Act] = [distractor(rng, n_track) for _ in range(int(rng.choice([0, 0, 1, 1, 2, 3])))]
-    if at_table and rng.random() < at_table * _HANDS:
+    if staging.at_table and rng.random() < staging.at_table * _HANDS:
         acts.append(fiddle(rng, n_track))
     parts: list[ScenePart] = []
     for number in range(count):
         name = only[number] if only else _choose_kind(rng, bank)
-        act = _perform(rng, n_track, name, at_table=0.0 if number else at_table)  # a table hides what is behind
+        # A table hides what is behind.
+        act = _perform(rng, n_track, name, replace(staging, at_table=0.0) if number else staging)
         sound, onsets, label = _sound(name, act, n_samples, bank, rng)
         acts.append(act)
         parts.append(ScenePart(name, _caption(name, label, rng), sound, onsets))
@@ -268,9 +301,9 @@ def _shot(
     if still:
         captions.append(_caption(str(rng.choice([kind.name for kind in (*STEPS, *HITS)])), "", rng))
     return _Shot(
-        acts=tuple(_textured(rng, act) for act in acts),
+        acts=tuple(_textured(rng, act, staging.backdrops) for act in acts),
         camera=_camera(rng, n_track, acts),
-        picture=background(rng),
+        picture=background(rng) if staging.backdrops is None else staging.backdrops.backdrop(rng),
         parts=tuple(parts),
         caption=" and ".join(captions) if rng.random() < 0.7 else ", ".join(captions),
         speech=speech,
@@ -309,7 +342,7 @@ def make_scene(
     source_rate: float | None = None,
     only: Sequence[str] = (),
     roles: Collection[Role] = (Role.FX, Role.AMB),
-    at_table: float = 0.0,
+    staging: Staging = PLAIN,
 ) -> Scene:
     """A scene of `seconds`, a pure function of the generator's state and the bank.
 
@@ -321,8 +354,7 @@ def make_scene(
         source_rate: frames a second of the imagined camera; by default a random common rate.
         only: kinds of effect that happen, in one shot; by default one or two are drawn, with a cut now and then.
         roles: stems that are made beside FX; the others are silent. With DX somebody talks.
-        at_table: share of the acts that hands could do at a table which they do there; 0 draws scenes as they were
-            before there were any, so that figures stay comparable.
+        staging: what it is drawn with beyond what the first scenes had.
     """
     n_track, n_samples = round(seconds * TRACK_RATE), round(seconds * SAMPLE_RATE)
     rate = float(rng.choice(_SOURCE_RATES)) if source_rate is None else source_rate
@@ -344,7 +376,7 @@ def make_scene(
     look = _look(rng)
     clock = np.arange(n_samples) / SAMPLE_RATE
     for start, end in pairwise(edges):
-        shot = _shot(rng, n_track, n_samples, bank, only, talks=Role.DX in roles, at_table=at_table)
+        shot = _shot(rng, n_track, n_samples, bank, only, talks=Role.DX in roles, staging=staging)
         shown = (times >= start) & (times < end)
         actors = [actor for act in shot.acts for actor in act.actors]
         if shown.any():

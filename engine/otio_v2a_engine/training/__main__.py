@@ -18,7 +18,9 @@ from otio_v2a_engine.dying import FADES
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
+from otio_v2a_engine.simulate.backdrops import Backdrops
 from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.scene import PLAIN, Staging
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, fades, shards
 from otio_v2a_engine.training import flow as flow_training
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sounds", type=Path, help="folder of recordings with MANIFEST.tsv; without it all is synthesised"
     )
+    parser.add_argument("--footage", type=Path, help="folder of real footage with MANIFEST.tsv: backdrops, and a test")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -75,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=7)
         command.add_argument(
             "--at-table", type=float, default=0.0, help="share of what hands can do that they do at a table (0)"
+        )
+        command.add_argument(
+            "--gaits", type=float, default=0.0, help="share of footsteps that go on four legs, or jump (0)"
+        )
+        command.add_argument(
+            "--backdrops", type=float, default=0.0, help="share of scenes before real pictures, of --footage (0)"
         )
     trained = {
         "vocoder": "train the vocoder",
@@ -132,7 +141,6 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--weights", type=Path, required=True, help="folder of small.safetensors and small.json")
     evaluate.add_argument("--scenes", type=int, default=40)
     evaluate.add_argument("--each", type=int, default=2, help="renders of each kind of sound")
-    evaluate.add_argument("--footage", type=Path, help="folder of real footage with true sound")
     evaluate.add_argument("--out", type=Path, help="write the figures as JSON")
     evaluate.add_argument("--page", type=Path, help="write a page of plots and spectrograms as HTML")
     return parser
@@ -175,7 +183,8 @@ def _export(args: argparse.Namespace) -> None:
     }
     export(small, prior, vocoder, codec, space, name="small", folder=args.to, note=note)
     if args.sounds:
-        (args.to / "ATTRIBUTION.md").write_text(attribution(Bank(args.sounds)), encoding="utf-8")
+        footage = Backdrops(args.footage).footage if args.footage else ()
+        (args.to / "ATTRIBUTION.md").write_text(attribution(Bank(args.sounds), footage), encoding="utf-8")
 
 
 def _kinds(names: str) -> tuple[str, ...]:
@@ -186,12 +195,23 @@ def _kinds(names: str) -> tuple[str, ...]:
     return kinds
 
 
+def _staging(args: argparse.Namespace) -> Staging:
+    """What scenes are drawn with, as the options say."""
+    backdrops = None
+    if args.backdrops:
+        if args.footage is None or not (args.footage / "MANIFEST.tsv").exists():
+            raise SystemExit("--backdrops needs real pictures: name their folder, with MANIFEST.tsv, with --footage")
+        backdrops = Backdrops(args.footage, share=args.backdrops)
+    return Staging(at_table=args.at_table, gaits=args.gaits, backdrops=backdrops)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one training command; returns the exit code."""
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(args.threads)
     bank = Bank(args.sounds)
+    staging = _staging(args) if args.command in ("scenes", "sights") else PLAIN
     if args.command in _LEARNING:
         words = list(sys.argv[1:] if argv is None else argv)
         _record(args.runs, words[words.index(args.command) :])
@@ -206,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 acts=args.acts,
                 kinds=_kinds(args.kinds),
                 roles=roles,
-                at_table=args.at_table,
+                staging=staging,
             )
     elif args.command == "sights":
         for number in range(args.first, args.first + args.count):
@@ -216,7 +236,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seed=args.seed,
                 bank=bank,
                 kinds=_kinds(args.kinds),
-                at_table=args.at_table,
+                staging=staging,
             )
     elif args.command == "vocoder":
         vocoder_run = vocoder_training.VocoderRun(steps=args.steps, seed=args.seed)

@@ -20,7 +20,7 @@ from otio_v2a_engine.models.mel import SAMPLE_RATE, log_mel
 from otio_v2a_engine.pipelines.small import SmallEngine
 from otio_v2a_engine.simulate.acts_table import TABLE
 from otio_v2a_engine.simulate.bank import Bank
-from otio_v2a_engine.simulate.scene import Scene, draw_kinds, make_scene
+from otio_v2a_engine.simulate.scene import Scene, Staging, draw_kinds, make_scene
 from otio_v2a_engine.simulate.sounds import available
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.training import checkpoint
@@ -147,7 +147,7 @@ def _at_table(engine: SmallEngine, *, bank: Bank, n_scenes: int, folder: Path) -
     for number in range(n_scenes):
         rng = checkpoint.rng_for(HELD_OUT_SEED, 3, number)
         only = draw_kinds(rng, bank, count=1, among=begins)
-        scene = make_scene(rng, bank=bank, only=only, at_table=1.0)
+        scene = make_scene(rng, bank=bank, only=only, staging=Staging(at_table=1.0))
         request = request_for(folder / "table.mp4", scene, PromptSpec(text=scene.captions[Role.FX]), number)
         true.append([event.sample / SAMPLE_RATE for event in scene.events])
         found.append(find_onsets(render(engine, request)).tolist())

@@ -1,6 +1,6 @@
 """Puts trained models into the file that ships: one safetensors in bfloat16, and its note."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from otio_v2a_engine.models.codec import PcaCodec
 from otio_v2a_engine.models.timbre import TimbrePrior, TimbreSpace
 from otio_v2a_engine.models.vocoder import Vocoder
+from otio_v2a_engine.simulate.backdrops import Footage
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training.flow import Small
 from otio_v2a_engine.training.packing import write_weights
@@ -42,8 +43,8 @@ def export(
     return folder / f"{name}.safetensors"
 
 
-def attribution(bank: Bank) -> str:
-    """Markdown that credits every recording the models may have learned from: its source, licence and author."""
+def attribution(bank: Bank, footage: Sequence[Footage] = ()) -> str:
+    """Markdown that credits all that the models may have learned from: recordings, and the footage behind scenes."""
     lines = [
         "# Sounds that the weights learned from",
         "",
@@ -52,7 +53,20 @@ def attribution(bank: Bank) -> str:
         "| Recording | Source | Licence and author |",
         "| --- | --- | --- |",
     ]
-    for row in bank.credited():
-        cells = (text.replace("|", "/").strip() for text in (row.path, row.source, row.licence))
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += [_credit(row.path, row.source, row.licence) for row in bank.credited()]
+    if footage:
+        lines += [
+            "",
+            "# Footage behind the scenes that the weights learned from",
+            "",
+            "Stills and calm stretches, cropped and lit otherwise. No part of them is in this package.",
+            "",
+            "| Footage | Source | Licence and author |",
+            "| --- | --- | --- |",
+            *(_credit(row.file, row.source, row.licence) for row in footage),
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _credit(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', '/').strip() for cell in cells)} |"

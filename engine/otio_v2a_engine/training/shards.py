@@ -7,7 +7,7 @@ sights hold what the picture encoder learns from and no sound, and are made in h
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.mel import log_mel
 from otio_v2a_engine.models.motion import cut_flags, motion_maps
 from otio_v2a_engine.simulate.bank import Bank
-from otio_v2a_engine.simulate.scene import Scene, draw_kinds, make_scene
+from otio_v2a_engine.simulate.scene import PLAIN, Scene, Staging, draw_kinds, make_scene
 from otio_v2a_engine.simulate.vocabulary import KINDS, Family
 from otio_v2a_engine.training import checkpoint
 
@@ -44,6 +44,7 @@ SCENE_TOKENS = 200  # 8 s at 25 Hz
 SCENES_PER_SHARD = 64
 HELD_OUT_SEED = 999_999
 _SIGHTS = 1  # keeps the seeds of sights apart from those of scenes with sound
+_BEHIND = 2  # and which scenes have a real backdrop
 _TWO_ACTS = 0.25  # share of sights in which two acts happen
 
 
@@ -142,13 +143,13 @@ def make_shard(
     acts: int = 0,
     kinds: Sequence[str] = (),
     roles: Collection[Role] = (Role.FX, Role.AMB),
-    at_table: float = 0.0,
+    staging: Staging = PLAIN,
 ) -> Path:
     """Make shard `number` unless it is there; a crash leaves no half shard.
 
     Every scene shows `acts` acts of different kinds, in one shot; with 0 the scene draws how many, and its cuts. Where
     `kinds` are given the first act is of one of them. It has the stems of `roles`; FX is always one of them.
-    `at_table` as in `make_scene`.
+    `staging` as in `make_scene`; its backdrops are behind their share of the scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"shard-{number:05d}.safetensors"
@@ -162,7 +163,14 @@ def make_shard(
     for index in range(SCENES_PER_SHARD):
         rng = checkpoint.rng_for(seed, number, index)
         only = draw_kinds(rng, bank, count=acts, among=kinds)
-        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=made, at_table=at_table)
+        scene = make_scene(
+            rng,
+            bank=bank,
+            seconds=SCENE_TOKENS / 25,
+            only=only,
+            roles=made,
+            staging=_staged(staging, seed, number, index),
+        )
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
         cuts.append(flags.astype(np.float16))
@@ -194,6 +202,14 @@ def _write(path: Path, tensors: Mapping[str, npt.NDArray[np.generic]], notes: Ma
     os.replace(partial, path)
 
 
+def _staged(staging: Staging, *numbers: int) -> Staging:
+    """The staging of one scene: without backdrops where it is one of those without."""
+    backdrops = staging.backdrops
+    if backdrops is None or checkpoint.rng_for(_BEHIND, *numbers).random() < backdrops.share:
+        return staging
+    return replace(staging, backdrops=None)
+
+
 def _looked_at(scene: Scene, rng: np.random.Generator) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]:
     """Motion maps and cut flags of a scene; shot finders miss some cuts."""
     flags = cut_flags(scene.cuts_s if rng.random() < 0.8 else (), SCENE_TOKENS)
@@ -206,7 +222,13 @@ def sight_paths(folder: Path) -> list[Path]:
 
 
 def make_sights(
-    folder: Path, *, number: int, seed: int, bank: Bank, kinds: Sequence[str] = (), at_table: float = 0.0
+    folder: Path,
+    *,
+    number: int,
+    seed: int,
+    bank: Bank,
+    kinds: Sequence[str] = (),
+    staging: Staging = PLAIN,
 ) -> Path:
     """Make shard `number` of sights unless it is there; a crash leaves no half shard. The rest as in `make_shard`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -220,7 +242,14 @@ def make_sights(
         rng = checkpoint.rng_for(seed, _SIGHTS, number, index)
         acts = 2 if rng.random() < _TWO_ACTS else int(bool(kinds))
         only = draw_kinds(rng, bank, count=acts, among=kinds)
-        scene = make_scene(rng, bank=bank, seconds=SCENE_TOKENS / 25, only=only, roles=(Role.FX,), at_table=at_table)
+        scene = make_scene(
+            rng,
+            bank=bank,
+            seconds=SCENE_TOKENS / 25,
+            only=only,
+            roles=(Role.FX,),
+            staging=_staged(staging, seed, number, index),
+        )
         seen, flags = _looked_at(scene, rng)
         maps.append(seen)
         cuts.append(flags.astype(np.float16))
