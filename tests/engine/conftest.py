@@ -81,3 +81,17 @@ def code_number() -> Callable[..., np.ndarray]:
 def read_number() -> Callable[[np.ndarray], int]:
     """Reads the number back."""
     return coded_number
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Path:
+    """Three movies of a second that grow brighter, two of which may stand behind scenes, with their manifest."""
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    levels = {"street.mp4": 40, "busy.mp4": 90, "sam2_kept.mp4": 200}
+    for name, level in levels.items():
+        steps = np.arange(level, level + 25, dtype=np.uint8)
+        write_movie(folder / name, [np.full((64, 96, 3), step, np.uint8) for step in steps])
+    rows = "".join(f"{name}\tby somebody\tCC0\n" for name in levels)
+    (folder / "MANIFEST.tsv").write_text(f"file\tsource\tlicence\n{rows}")
+    return folder

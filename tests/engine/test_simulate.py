@@ -32,7 +32,6 @@ from otio_v2a_engine.simulate.draw import (
 )
 from otio_v2a_engine.simulate.scene import Scene, Staging, draw_kinds, make_scene
 from otio_v2a_engine.simulate.vocabulary import HITS, KINDS, LOOPS, STEPS
-from otio_v2a_engine.training.measures import write_movie
 
 NO_BANK = Bank(None)
 SOFT = ("swoosh", "scrape", "splash")  # these swell rather than strike
@@ -242,21 +241,9 @@ def test_steps_go_on_four_legs_only_where_that_is_asked_for() -> None:
     assert wood[0].frames.tobytes() == wood[1].frames.tobytes()
 
 
-@pytest.fixture
-def footage(tmp_path: Path) -> Path:
-    """Two movies of a second, one calm and in grey steps, and one that is kept apart, with their manifest."""
-    for name, first in (("calm.mp4", 40), ("busy.mp4", 90), ("kept.mp4", 250)):
-        frames = np.full((25, 64, 96, 3), first, np.uint8)
-        frames += np.arange(25, dtype=np.uint8)[:, None, None, None]
-        write_movie(tmp_path / name, np.minimum(frames, 254))
-    rows = (f"{name}\tby somebody\tCC0\n" for name in ("calm.mp4", "busy.mp4", "kept.mp4"))
-    (tmp_path / "MANIFEST.tsv").write_text("file\tsource\tlicence\n" + "".join(rows))
-    return tmp_path
-
-
 def test_only_calm_footage_moves_behind_a_scene_and_none_that_is_kept_apart_is_shown(footage: Path) -> None:
-    behind = Backdrops(footage, calm=("calm",), kept_apart=("kept",))
-    assert [row.file for row in behind.footage] == ["calm.mp4", "busy.mp4"]
+    behind = Backdrops(footage, calm=("street",))
+    assert [row.file for row in behind.footage] == ["street.mp4", "busy.mp4"]
     drawn = [behind.backdrop(np.random.default_rng(seed)) for seed in range(30)]
     moving = [picture for picture in drawn if picture.ndim == 4]
     assert 0 < len(moving) < len(drawn)
@@ -268,7 +255,7 @@ def test_only_calm_footage_moves_behind_a_scene_and_none_that_is_kept_apart_is_s
 
 
 def test_a_scene_before_real_pictures_is_the_same_for_the_same_seed_and_sounds_as_it_is_drawn(footage: Path) -> None:
-    behind = Backdrops(footage, calm=("calm",), kept_apart=("kept",))
+    behind = Backdrops(footage, calm=("street",))
 
     def scene(backdrops: Backdrops | None) -> Scene:
         rng, staging = np.random.default_rng(12), Staging(backdrops=backdrops)
@@ -300,7 +287,7 @@ def test_a_backdrop_that_moves_goes_to_and_fro_behind_a_camera_that_stands() -> 
 
 def test_footage_of_which_nothing_may_be_used_is_refused_by_name(footage: Path) -> None:
     with pytest.raises(FileNotFoundError, match=str(footage)):
-        Backdrops(footage, kept_apart=("calm", "busy", "kept")).backdrop(np.random.default_rng(0))
+        Backdrops(footage, kept_apart=("street", "busy", "sam2_")).backdrop(np.random.default_rng(0))
 
 
 def test_every_kind_of_effect_has_an_act_that_shows_it() -> None:

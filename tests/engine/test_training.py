@@ -12,6 +12,7 @@ from otio_v2a_engine.contract import Role
 from otio_v2a_engine.models.flow import FlowConfig
 from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
+from otio_v2a_engine.simulate.backdrops import Backdrops
 from otio_v2a_engine.simulate.bank import Bank
 from otio_v2a_engine.training import checkpoint, shards
 from otio_v2a_engine.training.__main__ import main
@@ -24,7 +25,7 @@ from otio_v2a_engine.training.prior import PriorRun
 from otio_v2a_engine.training.prior import train as train_prior
 from otio_v2a_engine.training.vocoder import VocoderRun, spectral_loss
 from otio_v2a_engine.training.vocoder import train as train_vocoder
-from otio_v2a_engine.weights import FOLDER, read_weights
+from otio_v2a_engine.weights import FOLDER, WeightsError, read_weights
 
 TINY = FlowConfig(width=32, heads=2, layers=1, picture=16)
 DRAWING = Drawing(tokens=200, windows=(50,))
@@ -316,6 +317,28 @@ def test_commands_are_kept_once_without_what_is_no_matter(tmp_path: Path) -> Non
     assert kept == ["sights --count 1 --seed 4", "vocoder --steps 0"]
 
 
+def test_what_is_refused_is_not_kept_among_the_commands(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="name their folder"):
+        main(["--runs", str(tmp_path), "sights", "--backdrops", "0.5"])
+    with pytest.raises(WeightsError):
+        main(["--runs", str(tmp_path), "begin", "--weights", str(tmp_path)])
+    assert not (tmp_path / "commands.json").exists()
+
+
+def test_backdrops_are_behind_their_share_of_the_scenes_of_a_shard(footage: Path, tmp_path: Path) -> None:
+    def maps(name: str, *options: str) -> torch.Tensor:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shards, "SCENES_PER_SHARD", 6)
+            words = ["--runs", str(tmp_path / name), "--footage", str(footage), "sights", "--count", "1", *options]
+            assert main(words) == 0
+        return shards.read_sights(tmp_path / name / "shards" / "sights-00000.safetensors").maps
+
+    plain, some, again = maps("plain"), maps("some", "--backdrops", "0.5"), maps("again", "--backdrops", "0.5")
+    assert torch.equal(some, again)
+    same = [torch.equal(a, b) for a, b in zip(plain, some, strict=True)]
+    assert 0 < sum(same) < len(same)
+
+
 def test_a_mixture_lies_between_the_last_weights_and_their_average(runs: Path) -> None:
     _train(runs, "mixed", 3)
     last, mean = (_state(runs / "mixed", "flow", which=which) for which in ("model", "average"))
@@ -336,6 +359,13 @@ def test_attribution_credits_every_recording_once(sounds: Path) -> None:
     for recording in bank.credited():
         assert text.count(f"| {recording.path} |") == 1
         assert recording.licence.replace("|", "/").strip() in text
+    assert "Footage" not in text
+
+
+def test_attribution_credits_the_footage_behind_scenes_and_none_that_is_kept_apart(footage: Path) -> None:
+    text = attribution(Bank(None), Backdrops(footage).footage)
+    assert text.count("| street.mp4 | by somebody | CC0 |") == 1
+    assert "sam2_" not in text
 
 
 def test_onsets_of_clicks_are_found_within_ten_milliseconds() -> None:

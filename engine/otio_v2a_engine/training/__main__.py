@@ -35,7 +35,7 @@ __all__ = ["main"]
 
 _PROGRAM = "python -m otio_v2a_engine.training --runs RUNS --sounds SOUNDS"
 _COMMANDS = "commands.json"
-_LEARNING = ("begin", "scenes", "sights", "vocoder", "encoder", "flow", "prior", "mix")
+_LEARNING = ("scenes", "sights", "vocoder", "encoder", "flow", "prior", "mix")  # and begin, where it is not refused
 _NOT_LEARNED_FROM = ("--minutes", "--weights")  # how long is no matter, and a path nobody else's
 
 
@@ -212,9 +212,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     bank = Bank(args.sounds)
     staging = _staging(args) if args.command in ("scenes", "sights") else PLAIN
+    words = list(sys.argv[1:] if argv is None else argv)
+    words = words[words.index(args.command) :]
     if args.command in _LEARNING:
-        words = list(sys.argv[1:] if argv is None else argv)
-        _record(args.runs, words[words.index(args.command) :])
+        _record(args.runs, words)
     if args.command == "scenes":
         for number in range(args.first, args.first + args.count):
             roles = [Role(role) for role in args.roles.split(",")]
@@ -284,6 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fades.measure(bank=bank, each=args.each, seed=args.seed, to=args.to)
     elif args.command == "begin":
         begin(args.weights, args.runs)
+        _record(args.runs, words)
     elif args.command == "mix":
         checkpoint.mix(args.runs / "flow", part=args.part, share=args.share)
     elif args.command == "export":
