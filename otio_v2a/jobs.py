@@ -32,6 +32,8 @@ from otio_v2a_engine.contract import (
     PromptSpec,
     RenderRequest,
     Role,
+    Sampling,
+    UnsupportedRequest,
     WeightsError,
 )
 from otio_v2a_engine.lengths import position, tick_position
@@ -194,7 +196,7 @@ def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo
         if name not in known:
             raise PlanError(f"there is no engine {name!r}; installed: {', '.join(known)}")
     infos = {role: known[options.engine_of(role)] for role in roles}
-    for role, info in infos.items():
+    for info in infos.values():
         if options.device not in info.devices:
             raise PlanError(f"engine {info.name} runs on {', '.join(info.devices)}, not {options.device}")
         if options.sample_rate not in info.sample_rates:
@@ -203,11 +205,27 @@ def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo
         if options.channels not in info.channels:
             counts = " or ".join(str(count) for count in sorted(info.channels))
             raise PlanError(f"engine {info.name} renders {counts} channels, not {options.channels}")
-        try:
-            identified_options(options.sampling_of(role), info)
-        except WeightsError as error:
-            raise PlanError(str(error)) from error
+    try:
+        _check_settings(options.sampling.options, [known[options.engine], *infos.values()])
+        for role, info in infos.items():
+            identified_options(_sampling(options, role, info), info)
+    except (WeightsError, UnsupportedRequest) as error:
+        raise PlanError(str(error)) from error
     return infos
+
+
+def _check_settings(settings: Sequence[str], engines: Sequence[EngineInfo]) -> None:
+    """Raise UnsupportedRequest for a setting that none of the engines has."""
+    for setting in settings:
+        if not any(setting.partition("=")[0] in info.options for info in engines):
+            engines[0].check_options((setting,))
+
+
+def _sampling(options: PlanOptions, role: Role, info: EngineInfo) -> Sampling:
+    """A role's sampler settings: of several engines each takes its own settings."""
+    sampling = options.sampling_of(role)
+    own = tuple(setting for setting in sampling.options if setting.partition("=")[0] in info.options)
+    return sampling if own == sampling.options else replace(sampling, options=own)
 
 
 def _unsupported(ask: Ask, *, info: EngineInfo) -> str | None:
@@ -256,7 +274,8 @@ class _Planner:
         """Raises PlanError when an engine does not exist or does not fit the options."""
         self._options = options
         self._infos = _engines(options, roles=roles)
-        self._versions = {role: version_for(info, options.sampling_of(role)) for role, info in self._infos.items()}
+        self._samplings = {role: _sampling(options, role, info) for role, info in self._infos.items()}
+        self._versions = {role: version_for(info, self._samplings[role]) for role, info in self._infos.items()}
         self._identities: dict[MediaFile | str, MediaIdentity | MediaError] = {}
         # By object, for what thousands of clips share: hashing the fields costs more than all else here.
         self._works: dict[int, tuple[tuple[Ask, ...], _Work]] = {}
@@ -379,7 +398,7 @@ class _Planner:
                     sample_rate=rate,
                     channels=options.channels,
                     seed=take_seed(ask.seed, number),
-                    sampling=options.sampling_of(ask.prompt.role),
+                    sampling=self._samplings[ask.prompt.role],
                     events=events if info.takes_events and ask.prompt.role is Role.FX else None,
                 )
                 jobs.append(
@@ -406,13 +425,13 @@ class _Planner:
     def _sound(self, prompt: PromptSpec, info: EngineInfo) -> str:
         known = self._sounds.get(id(prompt))
         if known is None:
-            text = sound_text(prompt, sampling=self._options.sampling_of(prompt.role), engine=info)
+            text = sound_text(prompt, sampling=self._samplings[prompt.role], engine=info)
             known = self._sounds[id(prompt)] = prompt, text
         return known[1]
 
     def _cost(self, role: Role) -> float:
         """Seconds of work for a second of sound."""
-        info, steps = self._infos[role], self._options.sampling_of(role).steps
+        info, steps = self._infos[role], self._samplings[role].steps
         return info.cost_factor * (steps or info.default_steps) / max(1, info.default_steps)
 
     def _handle_of(self, rate: Fraction) -> float:

@@ -185,7 +185,7 @@ def test_an_engine_to_which_a_role_is_left_is_not_given_the_other_ones_settings(
     assert plain[1].content_hash == told[1].content_hash
     assert plain[1].estimated_s == told[1].estimated_s
     own = PlanOptions(engine="small", sampling=sampling, role_engines={Role.MUS: "fake"})
-    assert plan(CUT, asks, options=own).jobs[1].request.sampling == sampling
+    assert plan(CUT, asks, options=own).jobs[1].request.sampling == replace(sampling, options=())
 
 
 def test_a_role_can_have_an_engine_of_its_own(movie):
@@ -215,6 +215,10 @@ def test_a_clip_whose_media_is_gone_is_skipped_and_the_others_are_planned(movie)
         (
             {"engine": "small", "sampling": Sampling(options=("appearance=nowhere",))},
             "option appearance: there is no folder nowhere",
+        ),
+        (
+            {"engine": "small", "sampling": Sampling(options=("draft=2",))},
+            "engine small has no option 'draft=2'; its options are",
         ),
     ],
 )
