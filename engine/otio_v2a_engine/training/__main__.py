@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--weights", type=Path, required=True, help="folder of small.safetensors and small.json")
     evaluate.add_argument("--scenes", type=int, default=40)
     evaluate.add_argument("--each", type=int, default=2, help="renders of each kind of sound")
+    evaluate.add_argument("--contacts", type=Path, help="folder of labels of contacts that are seen in the footage")
     evaluate.add_argument("--out", type=Path, help="write the figures as JSON")
     evaluate.add_argument("--page", type=Path, help="write a page of plots and spectrograms as HTML")
     return parser
@@ -305,8 +306,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         from otio_v2a_engine.training.evaluate import evaluate
 
+        if args.contacts and not args.footage:
+            raise SystemExit("--contacts needs the footage that was labelled: name its folder with --footage")
         figures = evaluate(
-            weights=args.weights, sounds=args.sounds, n_scenes=args.scenes, each=args.each, footage=args.footage
+            weights=args.weights,
+            sounds=args.sounds,
+            n_scenes=args.scenes,
+            each=args.each,
+            footage=args.footage,
+            contacts=args.contacts,
         )
         text = json.dumps(figures, indent=1)
         if args.out:

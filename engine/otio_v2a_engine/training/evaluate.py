@@ -33,7 +33,10 @@ from otio_v2a_engine.training.measures import (
     request_for,
     spectrum_error_db,
 )
+from otio_v2a_engine.training.measures_cuts import figures_of, joined_movies
 from otio_v2a_engine.training.measures_dialogue import dialogue, voices
+from otio_v2a_engine.training.measures_footage import contacts as contacts_of
+from otio_v2a_engine.training.measures_footage import read_labels
 from otio_v2a_engine.training.onsets import Score, chance, f1, find_onsets, match, pre_echo_db
 from otio_v2a_engine.training.shards import HELD_OUT_SEED, held_out_scenes
 from otio_v2a_engine.weights import read_weights
@@ -48,6 +51,8 @@ _TRUE_FOOTAGE = (
     ("stream_rapids_portrait_2s.mp4", "stream over rocks"),
     ("tears_of_steel_battle_800x332.webm", "explosions and gunfire"),
 )
+
+_JOINED = 48  # movies of pieces of footage
 
 
 def _timing(found: Sequence[Sequence[float]], true: Sequence[Sequence[float]], seconds: float) -> dict[str, float]:
@@ -248,7 +253,15 @@ def _rebuilt(engine: SmallEngine, true: npt.NDArray[np.float32], *, coded: bool)
     return error, float((a - b).norm() / a.norm())
 
 
-def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, footage: Path | None) -> dict[str, Any]:
+def evaluate(
+    *,
+    weights: Path,
+    sounds: Path | None,
+    n_scenes: int,
+    each: int,
+    footage: Path | None,
+    contacts: Path | None = None,
+) -> dict[str, Any]:
     """Figures of the weights in a folder, on held-out scenes, recordings, and real footage where it is given.
 
     Args:
@@ -256,8 +269,13 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
         sounds: recordings; without them everything is synthesised and nothing is rebuilt.
         n_scenes: scenes for timing and leakage; a third of them for other stems and edited events.
         each: renders of each kind, and scenes of each forbidden pair.
-        footage: real footage with its own sound.
+        footage: real footage; some has its own sound, and pieces of all of it are joined.
+        contacts: labels of contacts that are seen in it, as `measures_footage` reads them.
+
+    Raises:
+        ValueError: labels do not belong to the footage.
     """
+    labels = [] if contacts is None or footage is None else read_labels(contacts, footage=footage)
     engine = SmallEngine("cpu", weights=read_weights("small", folder=weights))
     bank = Bank(sounds)
     scenes = list(held_out_scenes(n_scenes, bank=bank))
@@ -277,6 +295,9 @@ def evaluate(*, weights: Path, sounds: Path | None, n_scenes: int, each: int, fo
         figures["recordings"] = _recordings(engine, sounds)
     if footage is not None:
         figures["real_footage"] = _footage(engine, footage)
+        figures["cuts"] = figures_of(joined_movies(engine, footage, count=_JOINED))
+    if footage is not None and labels:
+        figures["contacts"] = contacts_of(engine, labels, footage=footage, seeds=each)
     return figures
 
 

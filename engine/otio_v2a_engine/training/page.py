@@ -39,6 +39,15 @@ _GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("A sound that is forbidden falls by", "negative/both_ways/lowered", "dB", -12.0, False),
     ("The same, although it is asked for", "negative/forbidden/lowered", "dB", -12.0, False),
     ("The same, only not asked for", "negative/not_asked_for/lowered", "dB", -12.0, False),
+    ("Joins of real clips at which an effect sounds", "cuts/found/share", "", 0.05, False),
+    (
+        "Contacts in real footage: how often chance is as good",
+        "contacts/together/prompt/as_good_by_chance",
+        "",
+        0.01,
+        False,
+    ),
+    ("The same without the football", "contacts/without_football/prompt/as_good_by_chance", "", 0.01, False),
     ("Vocoder mel error, recordings left out", "recordings/vocoder_mel_error_db", "dB", 1.0, False),
     ("Vocoder spectral convergence", "recordings/vocoder_spectral_convergence", "", 0.45, False),
     ("Codec and vocoder mel error", "recordings/codec_and_vocoder_mel_error_db", "dB", 1.0, False),
@@ -93,6 +102,18 @@ def spectrogram(sound: npt.NDArray[np.float32], *, pixels_a_frame: int = 1) -> b
     return out.getvalue()
 
 
+def _contacts(clips: Sequence[Mapping[str, Any]]) -> str:
+    """F1 of every clip with its prompt, and that of the same onsets shifted."""
+    rows = []
+    for clip in clips:
+        heard, name = clip["prompt"], f"{Path(clip['clip']).stem} ({clip['contacts']})"
+        rows += [
+            plots.Row(name, (heard["f1_100ms"],), heard["f1_100ms"]),
+            plots.Row(f"{name}, by chance", (heard["chance_f1"],), heard["chance_f1"]),
+        ]
+    return plots.dots(rows, title="Contacts in real footage")
+
+
 def _pair(title: str, made: bytes, true: bytes) -> str:
     def image(png: bytes, words: str) -> str:
         data = base64.b64encode(png).decode()
@@ -136,6 +157,8 @@ def page(
         cards.append(
             card("Kinds", "share of renders that pass for the kind that was asked for", plots.dots(rows, title="Kinds"))
         )
+    if clips := figures.get("contacts", {}).get("clips", []):
+        cards.append(card("Contacts in real footage", "onset F1 at +-100 ms, and by chance", _contacts(clips)))
     sounds = "".join(_pair(title, spectrogram(made), spectrogram(true)) for title, made, true in pairs)
     body = f'<h2>Figures</h2>{_goals(figures)}<h2>Plots</h2><div class="grid2">{"".join(cards)}</div>'
     if sounds:
