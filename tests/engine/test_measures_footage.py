@@ -11,6 +11,7 @@ from otio_v2a_engine.contract import Picture, RenderedAudio, RenderRequest
 from otio_v2a_engine.training import measures_cuts
 from otio_v2a_engine.training.measures_cuts import figures_of, joined_movies
 from otio_v2a_engine.training.measures_footage import contacts, read_labels
+from otio_v2a_engine.training.page import page
 
 
 class Clicks:
@@ -78,3 +79,21 @@ def test_an_onset_at_a_join_counts_and_one_elsewhere_does_not(footage: Path, mon
     loud = joined_movies(Clicks(joins[1], joins[3] + 0.2), footage, count=1)  # type: ignore[arg-type]
     assert loud[0].joins_s == joins
     assert figures_of(loud)["not told"]["joins_with_an_onset"] == 1
+
+
+def test_the_page_of_the_weights_shows_contacts_and_cuts_beside_their_goals() -> None:
+    clip = {"clip": "blocks.mp4", "contacts": 3, "prompt": {"f1_100ms": 0.5, "chance_f1": 0.05}}
+    figures = {
+        "cuts": {"found": {"share": 0.061}},
+        "contacts": {
+            "clips": [clip],
+            "together": {"prompt": {"as_good_by_chance": 0.001}},
+            "without_football": {"prompt": {"as_good_by_chance": 0.4}},
+        },
+    }
+    html = page(figures, runs=None, pairs=[])
+    rows = html.split("<tr>")
+    assert "missed" in next(row for row in rows if "Joins of real clips" in row)
+    assert "reached" in next(row for row in rows if "Contacts in real footage" in row)
+    assert "missed" in next(row for row in rows if "without the football" in row)
+    assert "blocks (3)" in html
