@@ -388,9 +388,13 @@ class SmallEngine:
         fits[(levels - usual).abs().cpu() > _ODD_DB] = -torch.inf
         return int(fits.argmax())
 
+    def _families(self, named: Tensor) -> set[Family]:
+        """Families of what the phrases `(phrases, kinds)` name."""
+        return {KINDS[self._kinds[int(kind)]].family for kind in named.argmax(1)}
+
     def _lasts(self, named: Tensor) -> bool:
-        """Whether one of the phrases `(phrases, kinds)` names something that lasts."""
-        return any(KINDS[self._kinds[int(kind)]].family is Family.LOOP for kind in named.argmax(1))
+        """Whether one of the phrases names something that lasts."""
+        return Family.LOOP in self._families(named)
 
     def _only_begins(self, named: Tensor, text: str) -> bool:
         """Whether all that a prompt names begins at instants: it is about all events, and silent before the first.
@@ -403,8 +407,7 @@ class SmallEngine:
         """Whether all that a prompt names lasts; without a prompt, whether nothing is seen to begin."""
         if not text:
             return not slots
-        families = [KINDS[self._kinds[int(kind)]].family for kind in named.argmax(1)]
-        return 0 < len(named) == len(phrases(text)) and all(family is Family.LOOP for family in families)
+        return len(named) == len(phrases(text)) and self._families(named) == {Family.LOOP}
 
     def _events(
         self, request: RenderRequest, onsets: Tensor, vectors: Tensor, text: str, named: Tensor, *, only_begins: bool
