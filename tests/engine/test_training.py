@@ -310,11 +310,13 @@ def test_a_run_that_begins_with_weights_exports_them_again_and_is_never_begun_tw
 def test_commands_are_kept_once_without_what_is_no_matter(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "SCENES_PER_SHARD", 1)
+        patch.setattr(checkpoint, "mix", lambda *_, **__: 0)
         for minutes in ("1", "2"):
             main(["--runs", str(tmp_path), "sights", "--count", "1", "--seed", "4"])
             main(["--runs", str(tmp_path), "vocoder", "--minutes", minutes, "--steps", "0"])
+            main(["--runs", str(tmp_path), "mix", "flow"])  # does not go on: every time counts
     kept = json.loads((tmp_path / "commands.json").read_text())
-    assert kept == ["sights --count 1 --seed 4", "vocoder --steps 0"]
+    assert kept == ["sights --count 1 --seed 4", "vocoder --steps 0", "mix flow", "mix flow"]
 
 
 def test_what_is_refused_is_not_kept_among_the_commands(tmp_path: Path) -> None:

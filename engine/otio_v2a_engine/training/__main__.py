@@ -46,13 +46,13 @@ def _commands(runs: Path) -> list[str]:
 
 
 def _record(runs: Path, words: Sequence[str]) -> None:
-    """Keep a command, its options and seed; one that goes on with its work is kept once."""
+    """Keep a command, its options and seed; one that goes on with its work is kept once, a mixture every time."""
     words = list(words)
     for option in _NOT_LEARNED_FROM:
         if option in words:
             del words[words.index(option) : words.index(option) + 2]
     commands = _commands(runs)
-    if (command := " ".join(words)) not in commands:
+    if (command := " ".join(words)) not in commands or words[0] == "mix":
         runs.mkdir(parents=True, exist_ok=True)
         (runs / _COMMANDS).write_text(json.dumps([*commands, command], indent=1), encoding="utf-8")
 
