@@ -294,9 +294,11 @@ def test_events_of_a_forbidden_kind_are_silent_and_the_others_stay(
             before, after = (float(np.sum(sound[start : start + RATE // 8] ** 2)) for sound in (with_all, without))
             (kept if number % 2 else gone).append((before, after))
     assert min(len(gone), len(kept)) >= 3
-    changes = [10 * np.log10((after + 1e-9) / (before + 1e-9)) for before, after in (np.sum(gone, 0), np.sum(kept, 0))]
-    assert changes[0] < -10
-    assert changes[1] > -4
+    fallen, stayed = (
+        np.median([10 * np.log10((after + 1e-9) / (before + 1e-9)) for before, after in each]) for each in (gone, kept)
+    )
+    assert fallen < -20
+    assert stayed > -9  # another draw of glass alone, which is fainter than glass and a dog
 
 
 @pytest.mark.slow

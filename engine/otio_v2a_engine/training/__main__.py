@@ -33,7 +33,7 @@ from otio_v2a_engine.weights import FOLDER
 __all__ = ["main"]
 
 
-_PROGRAM = "python -m otio_v2a_engine.training --runs RUNS --sounds SOUNDS"
+_PROGRAM = "python -m otio_v2a_engine.training --runs RUNS --sounds SOUNDS --footage FOOTAGE"
 _COMMANDS = "commands.json"
 _LEARNING = ("scenes", "sights", "vocoder", "encoder", "flow", "prior", "mix")  # and begin, where it is not refused
 _NOT_LEARNED_FROM = ("--minutes", "--weights")  # how long is no matter, and a path nobody else's
