@@ -84,7 +84,7 @@ def read_number() -> Callable[[np.ndarray], int]:
 
 
 @pytest.fixture
-def footage(tmp_path: Path) -> Path:
+def few_movies(tmp_path: Path) -> Path:
     """Three movies of a second that grow brighter, two of which may stand behind scenes, with their manifest."""
     folder = tmp_path / "footage"
     folder.mkdir()

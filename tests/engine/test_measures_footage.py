@@ -46,12 +46,12 @@ def _label(footage: Path, labels: Path, *times: float) -> None:
     (labels / "busy.json").write_text(json.dumps(label))
 
 
-def test_onsets_at_the_contacts_are_far_from_chance_and_others_are_not(footage: Path, tmp_path: Path) -> None:
+def test_onsets_at_the_contacts_are_far_from_chance_and_others_are_not(few_movies: Path, tmp_path: Path) -> None:
     times = (0.5, 1.1, 2.6, 3.3, 4.9, 6.2)
-    _label(footage, tmp_path / "labels", *times)
-    labels = read_labels(tmp_path / "labels", footage=footage)
+    _label(few_movies, tmp_path / "labels", *times)
+    labels = read_labels(tmp_path / "labels", footage=few_movies)
     right, wrong = (
-        contacts(Clicks(*clicks), labels, footage=footage, seeds=1)  # type: ignore[arg-type]
+        contacts(Clicks(*clicks), labels, footage=few_movies, seeds=1)  # type: ignore[arg-type]
         for clicks in (times, tuple(time + 0.3 for time in times))
     )
     assert right["clips"][0]["prompt"]["f1_100ms"] == right["together"]["prompt"]["f1_100ms"] == 1.0
@@ -61,22 +61,24 @@ def test_onsets_at_the_contacts_are_far_from_chance_and_others_are_not(footage: 
     assert right["together"]["encoder"]["f1_100ms"] == 0.0
 
 
-def test_labels_of_another_file_are_refused_by_name(footage: Path, tmp_path: Path) -> None:
+def test_labels_of_another_file_are_refused_by_name(few_movies: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no labels"):
-        read_labels(tmp_path / "labels", footage=footage)
-    _label(footage, tmp_path / "labels", 1.0)
-    (footage / "busy.mp4").write_bytes(b"another")
+        read_labels(tmp_path / "labels", footage=few_movies)
+    _label(few_movies, tmp_path / "labels", 1.0)
+    (few_movies / "busy.mp4").write_bytes(b"another")
     with pytest.raises(ValueError, match=r"busy\.mp4 is not the file that was labelled"):
-        read_labels(tmp_path / "labels", footage=footage)
+        read_labels(tmp_path / "labels", footage=few_movies)
 
 
-def test_an_onset_at_a_join_counts_and_one_elsewhere_does_not(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onset_at_a_join_counts_and_one_elsewhere_does_not(
+    few_movies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(measures_cuts, "_PIECE_S", (0.4, 0.6))
-    silent = joined_movies(Clicks(), footage, count=1)  # type: ignore[arg-type]
+    silent = joined_movies(Clicks(), few_movies, count=1)  # type: ignore[arg-type]
     joins = silent[0].joins_s
     assert len(joins) > 5
     assert figures_of(silent)["found"]["share"] == 0.0
-    loud = joined_movies(Clicks(joins[1], joins[3] + 0.2), footage, count=1)  # type: ignore[arg-type]
+    loud = joined_movies(Clicks(joins[1], joins[3] + 0.2), few_movies, count=1)  # type: ignore[arg-type]
     assert loud[0].joins_s == joins
     assert figures_of(loud)["not told"]["joins_with_an_onset"] == 1
 

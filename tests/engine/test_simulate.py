@@ -241,8 +241,8 @@ def test_steps_go_on_four_legs_only_where_that_is_asked_for() -> None:
     assert wood[0].frames.tobytes() == wood[1].frames.tobytes()
 
 
-def test_only_calm_footage_moves_behind_a_scene_and_none_that_is_kept_apart_is_shown(footage: Path) -> None:
-    behind = Backdrops(footage, calm=("street",))
+def test_only_calm_footage_moves_behind_a_scene_and_none_that_is_kept_apart_is_shown(few_movies: Path) -> None:
+    behind = Backdrops(few_movies, calm=("street",))
     assert [row.file for row in behind.footage] == ["street.mp4", "busy.mp4"]
     drawn = [behind.backdrop(np.random.default_rng(seed)) for seed in range(30)]
     moving = [picture for picture in drawn if picture.ndim == 4]
@@ -254,8 +254,8 @@ def test_only_calm_footage_moves_behind_a_scene_and_none_that_is_kept_apart_is_s
     assert all(picture.shape[-3:] == (BACKDROP_HEIGHT, BACKDROP_WIDTH, 3) for picture in drawn)
 
 
-def test_a_scene_before_real_pictures_is_the_same_for_the_same_seed_and_sounds_as_it_is_drawn(footage: Path) -> None:
-    behind = Backdrops(footage, calm=("street",))
+def test_a_scene_before_real_pictures_is_the_same_for_the_same_seed_and_sounds_as_it_is_drawn(few_movies: Path) -> None:
+    behind = Backdrops(few_movies, calm=("street",))
 
     def scene(backdrops: Backdrops | None) -> Scene:
         rng, staging = np.random.default_rng(12), Staging(backdrops=backdrops)
@@ -285,9 +285,9 @@ def test_a_backdrop_that_moves_goes_to_and_fro_behind_a_camera_that_stands() -> 
     np.testing.assert_allclose(seen, steps[[0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3]], atol=0.01)
 
 
-def test_footage_of_which_nothing_may_be_used_is_refused_by_name(footage: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=str(footage)):
-        Backdrops(footage, kept_apart=("street", "busy", "sam2_")).backdrop(np.random.default_rng(0))
+def test_footage_of_which_nothing_may_be_used_is_refused_by_name(few_movies: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=str(few_movies)):
+        Backdrops(few_movies, kept_apart=("street", "busy", "sam2_")).backdrop(np.random.default_rng(0))
 
 
 def test_every_kind_of_effect_has_an_act_that_shows_it() -> None:

@@ -327,11 +327,11 @@ def test_what_is_refused_is_not_kept_among_the_commands(tmp_path: Path) -> None:
     assert not (tmp_path / "commands.json").exists()
 
 
-def test_backdrops_are_behind_their_share_of_the_scenes_of_a_shard(footage: Path, tmp_path: Path) -> None:
+def test_backdrops_are_behind_their_share_of_the_scenes_of_a_shard(few_movies: Path, tmp_path: Path) -> None:
     def maps(name: str, *options: str) -> torch.Tensor:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(shards, "SCENES_PER_SHARD", 6)
-            words = ["--runs", str(tmp_path / name), "--footage", str(footage), "sights", "--count", "1", *options]
+            words = ["--runs", str(tmp_path / name), "--footage", str(few_movies), "sights", "--count", "1", *options]
             assert main(words) == 0
         return shards.read_sights(tmp_path / name / "shards" / "sights-00000.safetensors").maps
 
@@ -364,8 +364,8 @@ def test_attribution_credits_every_recording_once(sounds: Path) -> None:
     assert "Footage" not in text
 
 
-def test_attribution_credits_the_footage_behind_scenes_and_none_that_is_kept_apart(footage: Path) -> None:
-    text = attribution(Bank(None), Backdrops(footage).footage)
+def test_attribution_credits_the_footage_behind_scenes_and_none_that_is_kept_apart(few_movies: Path) -> None:
+    text = attribution(Bank(None), Backdrops(few_movies).footage)
     assert text.count("| street.mp4 | by somebody | CC0 |") == 1
     assert "sam2_" not in text
 
