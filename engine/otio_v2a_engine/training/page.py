@@ -81,8 +81,9 @@ def _goals(figures: Mapping[str, Any]) -> str:
 
 
 def _curve(path: Path, column: str, name: str) -> plots.Curve:
+    """A column over the steps that have it: those of the encoder alone say 0 of the flow's losses."""
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if float(row[column]) > 0]
     return plots.Curve(name, tuple(float(row["step"]) for row in rows), tuple(float(row[column]) for row in rows))
 
 
@@ -106,10 +107,10 @@ def _contacts(clips: Sequence[Mapping[str, Any]]) -> str:
     """F1 of every clip with its prompt, and that of the same onsets shifted."""
     rows = []
     for clip in clips:
-        heard, name = clip["prompt"], f"{Path(clip['clip']).stem} ({clip['contacts']})"
+        heard, name = clip["prompt"], Path(clip["clip"]).stem.removeprefix("sam2_").partition("_")[0]
         rows += [
-            plots.Row(name, (heard["f1_100ms"],), heard["f1_100ms"]),
-            plots.Row(f"{name}, by chance", (heard["chance_f1"],), heard["chance_f1"]),
+            plots.Row(f"{name} ({clip['contacts']})", (heard["f1_100ms"],), heard["f1_100ms"]),
+            plots.Row(f"{name}, chance", (heard["chance_f1"],), heard["chance_f1"], muted=True),
         ]
     return plots.dots(rows, title="Contacts in real footage")
 
@@ -165,7 +166,7 @@ def page(
         body += f'<h2>Rendered and true sound</h2><div class="grid2">{sounds}</div>'
     return shell(
         "The engine small, measured",
-        "Held-out simulated scenes through the whole engine, movie file in and samples out; recordings that the "
-        "vocoder did not learn from. Spectrograms: 8 s to the right, 30 Hz to 20 kHz upwards.",
+        "Held-out simulated scenes and real footage through the whole engine, movie file in and samples out; "
+        "recordings that the vocoder did not learn from. Spectrograms: 8 s to the right, 30 Hz to 20 kHz upwards.",
         body,
     )
