@@ -4,7 +4,7 @@
 
 FOLDER holds the clips that tests/data/contacts names; each is checked against its hash. Effects are rendered by the
 engine `small` from the movie file, as for a user, and scored as `otio_v2a_engine.training.measures_footage` says; the
-evaluation of the weights does the same with one take.
+evaluation of the weights does the same.
 
 Moved events: the sure contacts of the football clip are told to the engine, every second one 200 ms later; the sound
 has to be at the new times, and silent at the old ones.

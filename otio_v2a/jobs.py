@@ -217,14 +217,14 @@ def _engines(options: PlanOptions, *, roles: set[Role]) -> dict[Role, EngineInfo
 def _check_settings(settings: Sequence[str], engines: Sequence[EngineInfo]) -> None:
     """Raise UnsupportedRequest for a setting that none of the engines has."""
     for setting in settings:
-        if not any(setting.partition("=")[0] in info.options for info in engines):
+        if not any(info.declares(setting) for info in engines):
             engines[0].check_options((setting,))
 
 
 def _sampling(options: PlanOptions, role: Role, info: EngineInfo) -> Sampling:
     """A role's sampler settings: of several engines each takes its own settings."""
     sampling = options.sampling_of(role)
-    own = tuple(setting for setting in sampling.options if setting.partition("=")[0] in info.options)
+    own = tuple(setting for setting in sampling.options if info.declares(setting))
     return sampling if own == sampling.options else replace(sampling, options=own)
 
 

@@ -380,10 +380,14 @@ class EngineInfo:
             )
         self.check_options(request.sampling.options)
 
+    def declares(self, option: str) -> bool:
+        """Whether one of `Sampling.options`, NAME or NAME=VALUE, is a setting of this engine."""
+        return option.partition("=")[0] in self.options
+
     def check_options(self, options: tuple[str, ...]) -> None:
         """Raise UnsupportedRequest, naming those there are, when one of `Sampling.options` is not declared."""
         for option in options:
-            if option.partition("=")[0] not in self.options:
+            if not self.declares(option):
                 known = f"its options are {', '.join(self.options)}" if self.options else "it has none"
                 raise UnsupportedRequest(f"engine {self.name} has no option {option!r}; {known}")
 

@@ -3,7 +3,6 @@
 The footage is never part of the package: training may use it, rendering does not need it.
 """
 
-import csv
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from otio_v2a_engine.contract import Picture
 from otio_v2a_engine.frames import probe, read_frames
 from otio_v2a_engine.simulate.draw import BACKDROP_HEIGHT, BACKDROP_RATE, BACKDROP_WIDTH
+from otio_v2a_engine.simulate.manifest import manifest_rows
 
 __all__ = ["Backdrops", "Footage"]
 
@@ -64,13 +64,11 @@ class Backdrops:
     @cached_property
     def footage(self) -> tuple[Footage, ...]:
         """What is used, in the manifest's order."""
-        with (self.root / "MANIFEST.tsv").open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            found = tuple(
-                Footage(row["file"], row["source"], row["licence"])
-                for row in rows
-                if not row["file"].startswith(self.kept_apart)
-            )
+        found = tuple(
+            Footage(row["file"], row["source"], row["licence"])
+            for row in manifest_rows(self.root)
+            if not row["file"].startswith(self.kept_apart)
+        )
         if not found:
             raise FileNotFoundError(f"{self.root} has no footage that scenes may be shown before")
         return found

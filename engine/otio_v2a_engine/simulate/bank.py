@@ -4,7 +4,6 @@ One-shots are cut so that sample 0 is their onset; loops are given as long stret
 part of the package: training needs it, rendering does not.
 """
 
-import csv
 import logging
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otio_v2a_engine.models.mel import SAMPLE_RATE
+from otio_v2a_engine.simulate.manifest import manifest_rows
 from otio_v2a_engine.simulate.vocabulary import KINDS
 
 __all__ = ["Bank", "Recording", "cut_at_onsets"]
@@ -93,14 +93,12 @@ class Bank:
         """Kind name to its recordings, in the manifest's order."""
         if self.root is None:
             return {}
-        with (self.root / "MANIFEST.tsv").open(newline="", encoding="utf-8") as file:
-            rows = [
-                Recording(row["file"], row["source"], row["licence"], row["description"].split("=")[-1].split(";")[0])
-                if not row["description"].startswith("label=")
-                else Recording(row["file"], row["source"], row["licence"], row["description"][6:].split(";")[0])
-                for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-                if row["file"] != "file"
-            ]
+        rows = [
+            Recording(row["file"], row["source"], row["licence"], row["description"].split("=")[-1].split(";")[0])
+            if not row["description"].startswith("label=")
+            else Recording(row["file"], row["source"], row["licence"], row["description"][6:].split(";")[0])
+            for row in manifest_rows(self.root)
+        ]
         found: dict[str, tuple[Recording, ...]] = {}
         for kind in KINDS.values():
             patterns = [re.compile(pattern) for pattern in kind.recordings]

@@ -156,7 +156,7 @@ def _backdrop(picture: Floats, camera: Camera, indices: npt.NDArray[np.int64]) -
     frames = np.empty((len(indices), HEIGHT, WIDTH, 3), np.float32)
     moves = picture.ndim == 4
     if moves:
-        swing = np.arange(len(picture)) if len(picture) < 2 else np.r_[0 : len(picture), len(picture) - 2 : 0 : -1]
+        swing = np.r_[0 : len(picture), len(picture) - 2 : 0 : -1]
         shown = swing[(indices * BACKDROP_RATE // TRACK_RATE) % len(swing)]
     elif not camera.dx.any() and not camera.dy.any():
         frames[:] = picture[_MARGIN : _MARGIN + HEIGHT, _MARGIN : _MARGIN + WIDTH]

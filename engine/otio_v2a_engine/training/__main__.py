@@ -20,6 +20,7 @@ from otio_v2a_engine.models.timbre import PriorConfig, TimbrePrior
 from otio_v2a_engine.models.vocoder import Vocoder
 from otio_v2a_engine.simulate.backdrops import Backdrops
 from otio_v2a_engine.simulate.bank import Bank
+from otio_v2a_engine.simulate.manifest import MANIFEST
 from otio_v2a_engine.simulate.scene import PLAIN, Staging
 from otio_v2a_engine.simulate.vocabulary import EFFECT_NAMES
 from otio_v2a_engine.training import checkpoint, fades, shards
@@ -200,7 +201,7 @@ def _staging(args: argparse.Namespace) -> Staging:
     """What scenes are drawn with, as the options say."""
     backdrops = None
     if args.backdrops:
-        if args.footage is None or not (args.footage / "MANIFEST.tsv").exists():
+        if args.footage is None or not (args.footage / MANIFEST).exists():
             raise SystemExit("--backdrops needs real pictures: name their folder, with MANIFEST.tsv, with --footage")
         backdrops = Backdrops(args.footage, share=args.backdrops)
     return Staging(at_table=args.at_table, gaits=args.gaits, backdrops=backdrops)

@@ -296,8 +296,8 @@ def evaluate(
     if footage is not None:
         figures["real_footage"] = _footage(engine, footage)
         figures["cuts"] = figures_of(joined_movies(engine, footage, count=_JOINED))
-    if footage is not None and labels:
-        figures["contacts"] = contacts_of(engine, labels, footage=footage, seeds=each)
+        if labels:
+            figures["contacts"] = contacts_of(engine, labels, footage=footage, seeds=each)
     return figures
 
 
